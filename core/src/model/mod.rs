@@ -1,0 +1,14 @@
+//! The nouns every protocol shares. Values only: nothing here opens a file or waits.
+
+mod message;
+mod name;
+mod offset;
+pub mod property;
+mod time;
+mod topic;
+
+pub use message::{Header, Message, Properties, PropertyError, Record, SysFlag};
+pub use name::{GroupName, NameError, TopicName};
+pub use offset::{OffsetRange, PhysicalOffset, QueueId, QueueOffset};
+pub use time::{Clock, ManualClock, SystemClock, Timestamp};
+pub use topic::{Permission, TopicSpec};
