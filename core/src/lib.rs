@@ -5,6 +5,7 @@
 pub mod batch;
 mod broker;
 mod error;
+pub mod groups;
 pub mod model;
 pub mod record;
 mod store;
