@@ -1,0 +1,76 @@
+//! What a group wants of a topic.
+
+use crate::TagFilter;
+use crate::model::TopicName;
+use std::sync::Arc;
+
+/// A group's interest in one topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    /// The topic.
+    pub topic: TopicName,
+    /// A number of the subscriber's own that rises when it changes its mind; only compared.
+    pub version: i64,
+    /// Which of the topic's messages.
+    pub selector: Selector,
+}
+
+/// Which messages a subscriber wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selector {
+    /// All of them.
+    All,
+    /// Those with one of the tags.
+    Tags(Arc<TagFilter>),
+    /// Those for which an expression over the properties holds; its text.
+    Expression(String),
+}
+
+impl Selector {
+    /// Parses `*` (or nothing), or tags parted by `||`, as RocketMQ's `FilterAPI` does. `None`
+    /// for separators alone. Blank tags between separators match nothing.
+    #[must_use]
+    pub fn from_tags(text: &str) -> Option<Self> {
+        if text.is_empty() || text == "*" {
+            return Some(Self::All);
+        }
+        if text.split("||").all(str::is_empty) {
+            return None;
+        }
+        let tags = text.split("||").map(str::trim);
+        let filter = TagFilter::new(tags.filter(|tag| !tag.is_empty()));
+        Some(Self::Tags(Arc::new(filter)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tags(text: &str) -> Arc<TagFilter> {
+        match Selector::from_tags(text) {
+            Some(Selector::Tags(filter)) => filter,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_star_or_nothing_wants_everything() {
+        assert_eq!(Selector::from_tags("*"), Some(Selector::All));
+        assert_eq!(Selector::from_tags(""), Some(Selector::All));
+    }
+
+    #[test]
+    fn tags_are_trimmed_and_blank_ones_match_nothing() {
+        let filter = tags(" TagA ||TagB|| ");
+        assert!(filter.matches(Some("TagA")) && filter.matches(Some("TagB")));
+        assert!(!filter.matches(Some("")) && !filter.matches(None));
+        assert!(!tags(" ").matches(Some(" ")));
+    }
+
+    #[test]
+    fn separators_alone_are_refused() {
+        assert_eq!(Selector::from_tags("||"), None);
+        assert_eq!(Selector::from_tags("||||"), None);
+    }
+}
