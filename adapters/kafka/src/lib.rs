@@ -1,1 +1,20 @@
-//! Skeleton.
+//! Kafka wire over gantry-core. A [`Session`] turns the frames of one connection into replies in
+//! their order; who reads and writes the socket is not its concern.
+#![allow(dead_code, reason = "the handlers that use the rest land next")]
+
+mod answer;
+mod api;
+mod config;
+mod context;
+mod error;
+mod handlers;
+mod server;
+mod session;
+pub mod wire;
+
+pub use answer::{Answer, Unanswerable};
+pub use api::Pending;
+pub use config::Config;
+pub use error::response_error;
+pub use server::Server;
+pub use session::{Closed, Reply, Session};
