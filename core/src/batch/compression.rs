@@ -15,6 +15,8 @@ const FIRST_ROOM: usize = 16 << 10;
 /// A decompressor that wrote more than this is not kept for the thread's next batch: its window
 /// would stay in memory.
 const KEPT_CONTEXT_BYTES_MAX: usize = 1 << 20;
+/// A frame's header and end mark. The decoder takes less for an empty frame.
+const LZ4_FRAME_BYTES_MIN: usize = 11;
 const ZSTD_LEVEL: i32 = 3;
 
 /// How a batch's records are compressed, by Kafka's number.
@@ -113,6 +115,9 @@ impl Codec {
 
 /// Undoes LZ4 frames.
 pub(crate) fn unlz4(compressed: &[u8]) -> Result<Vec<u8>, DecompressFault> {
+    if compressed.len() < LZ4_FRAME_BYTES_MIN {
+        return Err(DecompressFault::Malformed);
+    }
     read_capped(lz4_flex::frame::FrameDecoder::new(compressed))
 }
 
