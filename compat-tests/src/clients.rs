@@ -1,0 +1,179 @@
+//! How each installed client program is started.
+
+use crate::paths;
+use anyhow::{Result, bail};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Versions of Java's `kafka-clients`, oldest first.
+pub const KAFKA_CLIENTS: &[&str] = &["2.8.2", "3.9.1", "4.3.1"];
+/// The newest of [`KAFKA_CLIENTS`].
+pub const NEWEST_KAFKA: &str = "4.3.1";
+/// The version of Kafka's command line tools.
+pub const KAFKA_TOOLS: &str = "4.3.1";
+/// Versions of Java's `rocketmq-client`, oldest first.
+pub const ROCKETMQ_CLIENTS: &[&str] = &["4.9.8", "5.5.0"];
+/// The newest of [`ROCKETMQ_CLIENTS`].
+pub const NEWEST_ROCKETMQ: &str = "5.5.0";
+/// The version of RocketMQ's stock benchmarks.
+pub const ROCKETMQ_BENCHMARK: &str = "5.5.0";
+
+/// One thing `cargo xtask test` installs, and the folder it is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Installed {
+    /// The virtual environment of the Python clients.
+    Python,
+    /// KafkaJS.
+    Node,
+    /// The franz-go program.
+    Go,
+    /// `kafka-clients` of a version.
+    Kafka(&'static str),
+    /// Kafka's command line tools.
+    KafkaTools,
+    /// `rocketmq-client` of a version.
+    Rocketmq(&'static str),
+    /// RocketMQ's stock benchmarks.
+    RocketmqBenchmark,
+    /// `kcat`, on the path.
+    Kcat,
+}
+
+impl Installed {
+    /// The folder's name, which also names the client in messages.
+    #[must_use]
+    pub fn name(self) -> String {
+        match self {
+            Self::Python => "python".to_owned(),
+            Self::Node => "node".to_owned(),
+            Self::Go => "go".to_owned(),
+            Self::Kafka(version) => format!("kafka-{version}"),
+            Self::KafkaTools => format!("kafka-tools-{KAFKA_TOOLS}"),
+            Self::Rocketmq(version) => format!("rocketmq-{version}"),
+            Self::RocketmqBenchmark => format!("rocketmq-benchmark-{ROCKETMQ_BENCHMARK}"),
+            Self::Kcat => "kcat".to_owned(),
+        }
+    }
+
+    /// Where it is installed.
+    #[must_use]
+    pub fn directory(self) -> PathBuf {
+        paths::installed_clients().join(self.name())
+    }
+
+    /// The file whose presence says that it is whole, with what it was installed from.
+    #[must_use]
+    pub fn stamp(self) -> PathBuf {
+        paths::installed_clients().join(self.name() + ".stamp")
+    }
+
+    /// Whether it can be used. Where it cannot, that is said loudly, and in CI it is an error.
+    ///
+    /// # Errors
+    /// It is missing and this is CI.
+    pub fn available(self) -> Result<bool> {
+        if self.stamp().exists() {
+            return Ok(true);
+        }
+        let name = self.name();
+        if paths::in_ci() {
+            bail!("{name} is not installed; cargo xtask install");
+        }
+        let said = format!("SKIPPED: {name} is not installed; cargo xtask install\n");
+        // Past the capture of test output: a skipped client must be seen.
+        let _ = std::fs::OpenOptions::new()
+            .append(true)
+            .open("/dev/stderr")
+            .and_then(|mut errors| std::io::Write::write_all(&mut errors, said.as_bytes()));
+        Ok(false)
+    }
+}
+
+/// Java's Kafka program with `kafka-clients` of `version`.
+#[must_use]
+pub fn kafka_java(version: &'static str) -> Command {
+    let directory = Installed::Kafka(version).directory();
+    let mut command = java(&[&directory.join("classes"), &directory.join("lib/*")]);
+    command
+        .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+        .arg("KafkaClient");
+    command
+}
+
+/// One of Kafka's command line tools by the name of its class.
+#[must_use]
+pub fn kafka_tool(class: &str) -> Command {
+    let mut command = java(&[&Installed::KafkaTools.directory().join("lib/*")]);
+    command
+        .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=error")
+        .arg(class);
+    command
+}
+
+/// Java's RocketMQ program with `rocketmq-client` of `version`.
+#[must_use]
+pub fn rocketmq_java(version: &'static str) -> Command {
+    let directory = Installed::Rocketmq(version).directory();
+    let mut command = java(&[&directory.join("classes"), &directory.join("lib/*")]);
+    // Neither client line may write below the user's home.
+    command.arg(home_option()).arg("RocketmqClient");
+    command
+}
+
+/// One of RocketMQ's stock benchmarks or tools by the name of its class.
+#[must_use]
+pub fn rocketmq_tool(class: &str) -> Command {
+    let mut command = java(&[&Installed::RocketmqBenchmark.directory().join("lib/*")]);
+    command.arg(home_option()).arg(class);
+    command
+}
+
+/// A Python client; `library` is `confluent` or `kafka-python`.
+#[must_use]
+pub fn python(library: &str) -> Command {
+    let mut command = Command::new(Installed::Python.directory().join("bin/python"));
+    command
+        .arg("-B")
+        .arg(paths::client_sources().join("python/client.py"))
+        .arg(library);
+    command
+}
+
+/// KafkaJS.
+#[must_use]
+pub fn node() -> Command {
+    let mut command = Command::new("node");
+    command.arg(Installed::Node.directory().join("client.js"));
+    command
+}
+
+/// The franz-go program.
+#[must_use]
+pub fn franz() -> Command {
+    Command::new(Installed::Go.directory().join("franz"))
+}
+
+/// `kcat`.
+#[must_use]
+pub fn kcat() -> Command {
+    Command::new("kcat")
+}
+
+/// A JVM that starts fast and stays small: these programs live for a second.
+fn java(class_path: &[&Path]) -> Command {
+    let entries: Vec<&OsStr> = class_path.iter().map(|path| path.as_os_str()).collect();
+    let mut command = Command::new("java");
+    command.args([
+        "-XX:TieredStopAtLevel=1",
+        "-XX:+UseSerialGC",
+        "-Xshare:auto",
+        "-Xmx512m",
+    ]);
+    command.arg("-cp").arg(entries.join(OsStr::new(":")));
+    command
+}
+
+fn home_option() -> String {
+    format!("-Duser.home={}", paths::installed_clients().display())
+}
