@@ -4,6 +4,7 @@
 
 pub mod batch;
 mod broker;
+pub mod convert;
 mod error;
 pub mod groups;
 pub mod model;

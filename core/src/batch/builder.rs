@@ -2,6 +2,7 @@ use super::header::{
     ATTRIBUTES_START, CRC_COVERS, CRC_START, HEADER_BYTES, LENGTH_END, LOG_APPEND_TIME_BIT, MAGIC,
 };
 use super::record_batch::put_at;
+use super::records::{put_headers, put_part};
 use super::varint::{i32_bytes, i64_bytes, put_i32, put_i64};
 use super::{BatchError, Codec, HeaderView, RECORDS_MAX, crc32c};
 use crate::model::{QueueOffset, Record, Timestamp};
@@ -119,11 +120,7 @@ impl BatchBuilder {
         put_i32(out, offset_delta);
         put_part(out, key);
         put_part(out, value);
-        put_i32(out, header_count);
-        for header in headers {
-            put_part(out, Some(header.name));
-            put_part(out, header.value);
-        }
+        put_headers(out, headers);
         self.count += 1;
         self.max_timestamp = self.max_timestamp.max(timestamp.millis());
         Ok(())
@@ -188,13 +185,4 @@ fn part_bytes(part: Option<&[u8]>) -> usize {
     part.map_or(1, |part| {
         i64_bytes(i64::try_from(part.len()).unwrap_or(i64::MAX)) + part.len()
     })
-}
-
-/// The caller has checked that the whole record fits a 31-bit length, hence the part does.
-fn put_part(out: &mut Vec<u8>, part: Option<&[u8]>) {
-    let Some(part) = part else {
-        return put_i32(out, -1);
-    };
-    put_i32(out, i32::try_from(part.len()).unwrap_or(i32::MAX));
-    out.put_slice(part);
 }

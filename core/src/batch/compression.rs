@@ -79,7 +79,7 @@ impl Codec {
     pub(super) fn decompress(self, payload: Bytes) -> Result<Bytes, BatchError> {
         let plain = match self {
             Self::None => return Ok(payload),
-            Self::Gzip => read_capped(flate2::read::MultiGzDecoder::new(&*payload)),
+            Self::Gzip => gunzip(&payload),
             Self::Snappy => xerial::decompress(&payload, DECOMPRESSED_BYTES_MAX),
             Self::Lz4 => unlz4(&payload),
             Self::Zstd => unzstd(&payload),
@@ -111,6 +111,16 @@ impl Codec {
         };
         compressed.ok_or(BatchError::Compress(self))
     }
+}
+
+/// Undoes gzip (RFC 1952), members one after another included.
+pub(crate) fn gunzip(compressed: &[u8]) -> Result<Vec<u8>, DecompressFault> {
+    read_capped(flate2::read::MultiGzDecoder::new(compressed))
+}
+
+/// Undoes zlib (RFC 1950), RocketMQ's default for bodies.
+pub(crate) fn unzlib(compressed: &[u8]) -> Result<Vec<u8>, DecompressFault> {
+    read_capped(flate2::read::ZlibDecoder::new(compressed))
 }
 
 /// Undoes LZ4 frames.

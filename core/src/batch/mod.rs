@@ -26,9 +26,11 @@ mod xerial;
 pub use builder::{BatchBuilder, TimestampKind};
 pub use checksum::{crc32, crc32c};
 pub use compression::{Codec, DECOMPRESSED_BYTES_MAX};
+pub(crate) use compression::{DecompressFault, gunzip, unlz4, unzlib, unzstd};
 pub use error::{BatchError, BatchFault, RecordFault};
 #[doc(hidden)]
 pub use fuzz::fuzz_record_batch;
 pub use header::{BatchHeader, HEADER_BYTES};
 pub use record_batch::{RECORD_BYTES_MIN, RECORDS_MAX, RecordBatch};
 pub use records::{HeaderView, Headers, RecordIter, RecordStamp, RecordView, Records, StampIter};
+pub(crate) use records::{put_headers, read_headers};

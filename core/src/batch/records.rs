@@ -1,4 +1,4 @@
-use super::varint::Reader;
+use super::varint::{Reader, put_i32};
 use super::{BatchError, BatchHeader, RecordFault};
 use crate::model::{Header, Record, Timestamp};
 use bytes::Bytes;
@@ -140,6 +140,12 @@ impl<'a> IntoIterator for &'a Records {
 }
 
 impl RecordView<'_> {
+    /// The value as a slice of the batch's own bytes.
+    #[must_use]
+    pub fn value_bytes(&self) -> Option<Bytes> {
+        self.value.map(|value| self.source.slice_ref(value))
+    }
+
     /// The record with its parts as slices of the batch's own bytes; nothing is copied.
     #[must_use]
     pub fn to_record(&self) -> Record {
@@ -279,6 +285,19 @@ fn view<'a>(
 ) -> Result<RecordView<'a>, RecordFault> {
     let key = rest.nullable()?;
     let value = rest.nullable()?;
+    let headers = headers(rest)?;
+    Ok(RecordView {
+        source,
+        offset_delta: stamp.offset_delta,
+        timestamp: stamp.timestamp,
+        key,
+        value,
+        headers,
+    })
+}
+
+/// Checks a count and as many headers, which end with `rest`.
+fn headers(mut rest: Reader<'_>) -> Result<Headers<'_>, RecordFault> {
     let declared = rest.i32()?;
     let count = usize::try_from(declared).map_err(|_| RecordFault::Length(declared))?;
     let headers = Headers { rest, count };
@@ -288,14 +307,34 @@ fn view<'a>(
     if !rest.0.is_empty() {
         return Err(RecordFault::Unfilled);
     }
-    Ok(RecordView {
-        source,
-        offset_delta: stamp.offset_delta,
-        timestamp: stamp.timestamp,
-        key,
-        value,
-        headers,
-    })
+    Ok(headers)
+}
+
+/// A header list on its own, as [`put_headers`] writes it; `None` when it is none.
+pub(crate) fn read_headers(bytes: &[u8]) -> Option<Headers<'_>> {
+    headers(Reader(bytes)).ok()
+}
+
+/// Writes a header list as it stands at the end of a record: a count and as many names and
+/// values with their lengths.
+pub(crate) fn put_headers<'a>(
+    out: &mut Vec<u8>,
+    headers: impl ExactSizeIterator<Item = HeaderView<'a>>,
+) {
+    put_i32(out, i32::try_from(headers.len()).unwrap_or(i32::MAX));
+    for header in headers {
+        put_part(out, Some(header.name));
+        put_part(out, header.value);
+    }
+}
+
+/// A nullable part with its length. The caller holds the whole to 31 bits, hence the part.
+pub(super) fn put_part(out: &mut Vec<u8>, part: Option<&[u8]>) {
+    let Some(part) = part else {
+        return put_i32(out, -1);
+    };
+    put_i32(out, i32::try_from(part.len()).unwrap_or(i32::MAX));
+    out.extend_from_slice(part);
 }
 
 fn header<'a>(rest: &mut Reader<'a>) -> Result<HeaderView<'a>, RecordFault> {

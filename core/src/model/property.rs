@@ -12,6 +12,8 @@ pub const WAIT: &str = "WAIT";
 pub const DELAY: &str = "DELAY";
 /// How many messages a batch record holds (RocketMQ's inner batch).
 pub const INNER_NUM: &str = "INNER_NUM";
+/// Base queue offset of RocketMQ's inner batch.
+pub const INNER_BASE: &str = "INNER_BASE";
 /// Comma-separated names of the further queues a record is indexed in.
 pub const INNER_MULTI_DISPATCH: &str = "INNER_MULTI_DISPATCH";
 /// Comma-separated queue offsets, one for each name of [`INNER_MULTI_DISPATCH`].
@@ -19,12 +21,83 @@ pub const INNER_MULTI_QUEUE_OFFSET: &str = "INNER_MULTI_QUEUE_OFFSET";
 /// CRC-32 of the record before this property, 10 decimal digits, least significant first.
 pub const CRC32: &str = "__CRC32#";
 
-/// Base64 of a record key that is no legal property value (empty, binary, or with `\x01` `\x02`).
+/// Base64 without padding of a record key that is no legal property value (binary, or with
+/// `\x01` or `\x02`); `=` for the empty key.
 pub const KEY_BASE64: &str = "__KEY_B64";
-/// Base64 of the ordered header list, present when the plain properties cannot carry it whole.
+/// Base64 without padding of the ordered header list, written as in a Kafka record; present when
+/// the plain properties cannot carry it whole.
 pub const HEADERS_BASE64: &str = "__HEADERS_B64";
 /// `1`: the body is null, not empty (a Kafka tombstone).
 pub const NULL_BODY: &str = "__NULL_BODY";
+/// How many headers did not fit the property area, even as [`HEADERS_BASE64`].
+pub const HEADERS_CUT: &str = "__HEADERS_CUT";
+/// How many bytes a record key has that did not fit the property area.
+pub const KEY_CUT: &str = "__KEY_CUT";
+/// How a body is compressed (`zlib`, `lz4`, `zstd`, or the type's number) that did not decompress
+/// for a reader of another protocol, and so is handed over as it is.
+pub const BODY_COMPRESSION: &str = "__BODY_COMPRESSION";
+
+/// Whether the broker alone writes and reads the property `name`, so that no other protocol's
+/// reader is shown it.
+#[must_use]
+pub fn is_internal(name: &str) -> bool {
+    matches!(
+        name,
+        CRC32 | INNER_NUM | INNER_BASE | INNER_MULTI_DISPATCH | INNER_MULTI_QUEUE_OFFSET
+    )
+}
+
+/// Whether a native broker or client acts on the property `name` of a message it reads, so that
+/// another protocol's header of that name must not become one. Names an application may set on
+/// purpose (tag, id, delay, tracing, request and reply) are not among them.
+#[must_use]
+pub fn is_reserved(name: &str) -> bool {
+    // Most headers have lower-case names.
+    if name
+        .bytes()
+        .next()
+        .is_some_and(|first| first.is_ascii_lowercase())
+    {
+        return false;
+    }
+    is_internal(name)
+        || matches!(
+            name,
+            KEYS | KEY_BASE64
+                | HEADERS_BASE64
+                | NULL_BODY
+                | HEADERS_CUT
+                | KEY_CUT
+                | BODY_COMPRESSION
+                | "RETRY_TOPIC"
+                | "RECONSUME_TIME"
+                | "MAX_RECONSUME_TIMES"
+                | "ORIGIN_MESSAGE_ID"
+                | "ORIGIN_GROUP"
+                | "DLQ_ORIGIN_TOPIC"
+                | "DLQ_ORIGIN_MESSAGE_ID"
+                | "REAL_TOPIC"
+                | "REAL_QID"
+                | "TRAN_MSG"
+                | "PGROUP"
+                | "TRANSACTION_CHECK_TIMES"
+                | "CHECK_IMMUNITY_TIME_IN_SECONDS"
+                | "TRAN_PREPARED_QUEUE_OFFSET"
+                | "__transactionId__"
+                | "POP_CK"
+                | "POP_CK_OFFSET"
+                | "1ST_POP_TIME"
+                | "MIN_OFFSET"
+                | "MAX_OFFSET"
+                | "CONSUME_START_TIME"
+                | "DUP_INFO"
+                | "REDIRECT"
+                | "FORWARD_QUEUE_ID"
+                | "TRANSFER_FLAG"
+                | "CORRECTION_FLAG"
+                | "MQ2_FLAG"
+        )
+}
 
 /// Topics whose name starts so are hidden from other protocols' listings.
 pub const SYSTEM_TOPIC_PREFIXES: &[&str] = &[

@@ -1,0 +1,230 @@
+use super::from_message::{EMPTY_KEY, PROPERTY_BASE64};
+use crate::batch::{HeaderView, RecordView, put_headers};
+use crate::model::{Message, Properties, Record, Timestamp, property};
+use base64::Engine as _;
+use bytes::Bytes;
+use std::collections::HashMap;
+
+/// Left free in the property area for what a broker adds when a consumer sends the message back
+/// or it is dead-lettered: topic, original id, delay level.
+const BROKER_ROOM: usize = 1_024;
+/// Most bytes of the properties made of a record.
+const AREA_BYTES_MAX: usize = Properties::BYTES_MAX - BROKER_ROOM;
+/// Up to here comparing each header with each costs less than a hash table.
+const FEW_HEADERS: usize = 16;
+
+const NAME_END: u8 = 1;
+const VALUE_END: u8 = 2;
+
+/// The message that shows `record` to a native reader. What does not fit RocketMQ's 32,767 bytes
+/// of properties is left out and counted in `__HEADERS_CUT` and `__KEY_CUT`; all else comes back
+/// by [`super::record_of`].
+#[must_use]
+pub fn message_of(record: &Record) -> Message {
+    let headers = record.headers.iter().map(|header| HeaderView {
+        name: &header.name,
+        value: header.value.as_deref(),
+    });
+    let value = record.value.clone();
+    convert(record.key.as_deref(), value, headers, record.timestamp)
+}
+
+/// As [`message_of`], from a record still in its batch; the body is a slice of the batch.
+#[must_use]
+pub fn message_of_view(record: &RecordView<'_>) -> Message {
+    let value = record.value_bytes();
+    convert(record.key, value, record.headers, record.timestamp)
+}
+
+/// The tag [`message_of_view`] would give the record, found without making the message.
+#[must_use]
+pub fn tag_of<'a>(record: &RecordView<'a>) -> Option<&'a str> {
+    let is_tag = |header: &HeaderView<'_>| header.name == property::TAGS.as_bytes();
+    let (_, tag) = legal_property(record.headers.filter(is_tag).last()?)?;
+    Some(tag)
+}
+
+fn convert<'a>(
+    key: Option<&[u8]>,
+    value: Option<Bytes>,
+    headers: impl ExactSizeIterator<Item = HeaderView<'a>> + Clone,
+    timestamp: Timestamp,
+) -> Message {
+    let mut area = Area::default();
+    if value.is_none() {
+        area.push(property::NULL_BODY, "1");
+    }
+    if let Some(key) = key {
+        area.push_key(key);
+    }
+    area.push_headers(headers);
+    Message {
+        properties: area.into_properties(),
+        ..Message::new(value.unwrap_or_default(), timestamp)
+    }
+}
+
+/// A property area being written.
+#[derive(Default)]
+struct Area(Vec<u8>);
+
+impl Area {
+    fn push(&mut self, name: &str, value: &str) {
+        self.0.reserve(property_bytes(name, value));
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.push(NAME_END);
+        self.0.extend_from_slice(value.as_bytes());
+        self.0.push(VALUE_END);
+    }
+
+    fn room(&self) -> usize {
+        AREA_BYTES_MAX.saturating_sub(self.0.len())
+    }
+
+    fn push_key(&mut self, key: &[u8]) {
+        let fits = |name: &str, value: &str| property_bytes(name, value) <= self.room();
+        if let Some(text) = legal_text(key)
+            && fits(property::KEYS, text)
+        {
+            return self.push(property::KEYS, text);
+        }
+        if key.len() < self.room() {
+            let encoded = match key {
+                [] => EMPTY_KEY.to_owned(),
+                key => PROPERTY_BASE64.encode(key),
+            };
+            if fits(property::KEY_BASE64, &encoded) {
+                return self.push(property::KEY_BASE64, &encoded);
+            }
+        }
+        self.push(property::KEY_CUT, &key.len().to_string());
+    }
+
+    /// Each header that is a legal property as one. When that is not all of them, all of them
+    /// once more as the list, before which the plain ones give way when both do not fit.
+    fn push_headers<'a>(&mut self, headers: impl ExactSizeIterator<Item = HeaderView<'a>> + Clone) {
+        let count = headers.len();
+        let start = self.0.len();
+        let plain_count = self.push_plain(headers.clone(), 0);
+        if plain_count == count {
+            return;
+        }
+        let list = self.list_within_room(start, headers.clone());
+        let reserved = list.as_deref().map_or_else(
+            || property_bytes(property::HEADERS_CUT, &count.to_string()),
+            |list| property_bytes(property::HEADERS_BASE64, list),
+        );
+        let mut shown = plain_count;
+        if reserved > self.room() {
+            self.0.truncate(start);
+            shown = self.push_plain(headers, reserved);
+        }
+        match list {
+            Some(list) => self.push(property::HEADERS_BASE64, &list),
+            None => self.push(property::HEADERS_CUT, &(count - shown).to_string()),
+        }
+    }
+
+    /// Pushes the legal ones that leave `reserved` bytes free, and counts them.
+    fn push_plain<'a>(
+        &mut self,
+        headers: impl ExactSizeIterator<Item = HeaderView<'a>> + Clone,
+        reserved: usize,
+    ) -> usize {
+        let mut pushed = 0;
+        let repeated = Repeated::of(headers.clone());
+        for (index, header) in headers.clone().enumerate() {
+            let Some((name, value)) = legal_property(header) else {
+                continue;
+            };
+            if property_bytes(name, value) + reserved > self.room() {
+                continue;
+            }
+            if !property::is_reserved(name) && !repeated.has_later(index, header.name, &headers) {
+                self.push(name, value);
+                pushed += 1;
+            }
+        }
+        pushed
+    }
+
+    /// The list in base64, when it fits an area cut down to `start`.
+    fn list_within_room<'a>(
+        &self,
+        start: usize,
+        headers: impl ExactSizeIterator<Item = HeaderView<'a>> + Clone,
+    ) -> Option<String> {
+        let room = AREA_BYTES_MAX.saturating_sub(start);
+        let least: usize = headers
+            .clone()
+            .map(|header| 2 + header.name.len() + header.value.map_or(0, <[u8]>::len))
+            .sum();
+        if least > room {
+            return None;
+        }
+        let mut list = Vec::with_capacity(least + 8);
+        put_headers(&mut list, headers);
+        let encoded = PROPERTY_BASE64.encode(list);
+        (property_bytes(property::HEADERS_BASE64, &encoded) <= room).then_some(encoded)
+    }
+
+    fn into_properties(self) -> Properties {
+        // Every byte came from a `str` and the length is held below the limit.
+        Properties::from_wire(self.0.into()).unwrap_or_default()
+    }
+}
+
+/// Which headers have a later one of the same name.
+enum Repeated<'a> {
+    /// Found by looking.
+    Few,
+    /// The last place of each name.
+    LastOf(HashMap<&'a [u8], usize>),
+}
+
+impl<'a> Repeated<'a> {
+    fn of(headers: impl ExactSizeIterator<Item = HeaderView<'a>>) -> Self {
+        if headers.len() <= FEW_HEADERS {
+            return Self::Few;
+        }
+        Self::LastOf(
+            headers
+                .enumerate()
+                .map(|(index, header)| (header.name, index))
+                .collect(),
+        )
+    }
+
+    fn has_later(
+        &self,
+        index: usize,
+        name: &[u8],
+        headers: &(impl Iterator<Item = HeaderView<'a>> + Clone),
+    ) -> bool {
+        match self {
+            Self::Few => headers
+                .clone()
+                .skip(index + 1)
+                .any(|later| later.name == name),
+            Self::LastOf(last) => last.get(name) != Some(&index),
+        }
+    }
+}
+
+fn legal_property<'a>(header: HeaderView<'a>) -> Option<(&'a str, &'a str)> {
+    Some((legal_text(header.name)?, legal_text(header.value?)?))
+}
+
+fn legal_text(bytes: &[u8]) -> Option<&str> {
+    let has_separator = bytes
+        .iter()
+        .any(|byte| matches!(*byte, NAME_END | VALUE_END));
+    if bytes.is_empty() || has_separator {
+        return None;
+    }
+    std::str::from_utf8(bytes).ok()
+}
+
+const fn property_bytes(name: &str, value: &str) -> usize {
+    name.len() + value.len() + 2
+}
