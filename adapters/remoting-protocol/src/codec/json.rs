@@ -1,0 +1,284 @@
+//! The JSON header, read where it lies: strings are unescaped in place, which never grows them,
+//! so that names and values are slices of the frame.
+//!
+//! As lenient as Java's parser is with headers: any key order, unknown keys, single quotes, a
+//! trailing comma, numbers as strings and strings as numbers.
+
+use super::command::ParsedHeader;
+use super::fields::{Entry, Fields, Span, parse_i32};
+use super::{DecodeError, HeaderFault};
+use crate::LanguageCode;
+
+/// How deep an unknown value may nest.
+const DEPTH_MAX: usize = 32;
+
+pub(super) fn parse(header: &mut [u8]) -> Result<ParsedHeader, DecodeError> {
+    if let Err(error) = std::str::from_utf8(header) {
+        return Err(HeaderFault::NotUtf8.at(error.valid_up_to()));
+    }
+    let mut input = Cursor {
+        bytes: header,
+        at: 0,
+    };
+    let mut parsed = ParsedHeader::default();
+    input.object(|input, name| {
+        match name.of(input.bytes) {
+            b"code" => input.number("code", &mut parsed.code)?,
+            b"flag" => input.number("flag", &mut parsed.flag)?,
+            b"opaque" => input.number("opaque", &mut parsed.opaque)?,
+            b"version" => input.number("version", &mut parsed.version)?,
+            b"remark" => parsed.remark = input.value(DEPTH_MAX)?,
+            b"language" => {
+                if let Some(value) = input.value(DEPTH_MAX)? {
+                    parsed.language = language(value.of(input.bytes));
+                }
+            }
+            b"extFields" => parsed.fields = input.fields()?,
+            _ => {
+                input.value(DEPTH_MAX)?;
+            }
+        }
+        Ok(())
+    })?;
+    input.skip_space();
+    match input.peek() {
+        None => Ok(parsed),
+        Some(_) => Err(input.expected("the header's end")),
+    }
+}
+
+fn language(text: &[u8]) -> LanguageCode {
+    match parse_i32(text) {
+        Some(number) => u8::try_from(number).map_or(LanguageCode::Other, LanguageCode::from_byte),
+        None => LanguageCode::from_name(text),
+    }
+}
+
+struct Cursor<'a> {
+    bytes: &'a mut [u8],
+    at: usize,
+}
+
+impl Cursor<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    const fn expected(&self, what: &'static str) -> DecodeError {
+        HeaderFault::Expected(what).at(self.at)
+    }
+
+    fn skip_space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\r' | b'\n')) {
+            self.at = self.at.saturating_add(1);
+        }
+    }
+
+    /// Takes `byte` when it is next.
+    fn take(&mut self, byte: u8) -> bool {
+        self.skip_space();
+        let is_next = self.peek() == Some(byte);
+        if is_next {
+            self.at = self.at.saturating_add(1);
+        }
+        is_next
+    }
+
+    /// Reads `{ name: value, … }`, calling `member` before each value.
+    fn object(
+        &mut self,
+        mut member: impl FnMut(&mut Self, Span) -> Result<(), DecodeError>,
+    ) -> Result<(), DecodeError> {
+        if !self.take(b'{') {
+            return Err(self.expected("{"));
+        }
+        while !self.take(b'}') {
+            let name = self.string()?;
+            if !self.take(b':') {
+                return Err(self.expected(":"));
+            }
+            self.skip_space();
+            member(self, name)?;
+            if !self.take(b',') && self.peek() != Some(b'}') {
+                return Err(self.expected(", or }"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The extension fields; `None` for null. A field that is null is not there.
+    fn fields(&mut self) -> Result<Option<Vec<Entry>>, DecodeError> {
+        if self.peek() != Some(b'{') {
+            return match self.value(DEPTH_MAX)? {
+                None => Ok(None),
+                Some(_) => Err(self.expected("an object of fields")),
+            };
+        }
+        let mut entries = Vec::with_capacity(16);
+        self.object(|input, name| {
+            if let Some(value) = input.value(DEPTH_MAX)? {
+                if entries.len() == Fields::COUNT_MAX {
+                    return Err(HeaderFault::TooManyFields.at(input.at));
+                }
+                entries
+                    .push(Entry::new(name, value).ok_or_else(|| HeaderFault::Length.at(input.at))?);
+            }
+            Ok(())
+        })?;
+        Ok(Some(entries))
+    }
+
+    fn number(&mut self, field: &'static str, into: &mut i32) -> Result<(), DecodeError> {
+        let at = self.at;
+        if let Some(value) = self.value(DEPTH_MAX)? {
+            *into = parse_i32(value.of(self.bytes))
+                .ok_or_else(|| HeaderFault::NotANumber(field).at(at))?;
+        }
+        Ok(())
+    }
+
+    /// Any value: the text of a string, the source of everything else, `None` for null.
+    fn value(&mut self, depth: usize) -> Result<Option<Span>, DecodeError> {
+        self.skip_space();
+        let start = self.at;
+        match self.peek() {
+            Some(b'"' | b'\'') => return self.string().map(Some),
+            Some(b'{' | b'[') if depth == 0 => return Err(HeaderFault::TooDeep.at(start)),
+            Some(b'{') => self.object(|input, _| input.value(depth.saturating_sub(1)).map(drop))?,
+            Some(b'[') => self.array(depth.saturating_sub(1))?,
+            _ => self.literal()?,
+        }
+        let span = Span {
+            start,
+            end: self.at,
+        };
+        Ok((span.of(self.bytes) != b"null").then_some(span))
+    }
+
+    fn array(&mut self, depth: usize) -> Result<(), DecodeError> {
+        self.at = self.at.saturating_add(1);
+        while !self.take(b']') {
+            self.value(depth)?;
+            if !self.take(b',') && self.peek() != Some(b']') {
+                return Err(self.expected(", or ]"));
+            }
+        }
+        Ok(())
+    }
+
+    /// A number, `true`, `false` or `null`.
+    fn literal(&mut self) -> Result<(), DecodeError> {
+        let start = self.at;
+        while let Some(b'0'..=b'9' | b'-' | b'+' | b'.' | b'a'..=b'z' | b'E') = self.peek() {
+            self.at = self.at.saturating_add(1);
+        }
+        let literal = Span {
+            start,
+            end: self.at,
+        }
+        .of(self.bytes);
+        match literal {
+            b"null" | b"true" | b"false" => Ok(()),
+            [b'0'..=b'9' | b'-' | b'+', ..] => Ok(()),
+            _ => Err(HeaderFault::Expected("a value").at(start)),
+        }
+    }
+
+    fn string(&mut self) -> Result<Span, DecodeError> {
+        self.skip_space();
+        let Some(quote @ (b'"' | b'\'')) = self.peek() else {
+            return Err(self.expected("a string"));
+        };
+        let start = self.at.saturating_add(1);
+        let rest = self.bytes.get(start..).unwrap_or_default();
+        let plain = rest
+            .iter()
+            .position(|byte| *byte == quote || *byte == b'\\');
+        let end = start.saturating_add(plain.ok_or_else(|| self.expected("a string's end"))?);
+        self.at = end;
+        let end = if self.peek() == Some(quote) {
+            end
+        } else {
+            self.unescape(quote)?
+        };
+        self.at = self.at.saturating_add(1);
+        Ok(Span { start, end })
+    }
+
+    /// Moves the rest of the string up over its escapes; answers where the text ends and leaves
+    /// the cursor at the closing quote.
+    fn unescape(&mut self, quote: u8) -> Result<usize, DecodeError> {
+        let mut end = self.at;
+        while let Some(byte) = self.peek() {
+            if byte == quote {
+                return Ok(end);
+            }
+            self.at = self.at.saturating_add(1);
+            let mut text = [byte, 0, 0, 0];
+            let len = if byte == b'\\' {
+                self.escape()?.encode_utf8(&mut text).len()
+            } else {
+                1
+            };
+            for byte in text.iter().take(len) {
+                if let Some(place) = self.bytes.get_mut(end) {
+                    *place = *byte;
+                }
+                end = end.saturating_add(1);
+            }
+        }
+        Err(self.expected("a string's end"))
+    }
+
+    /// What stands after a backslash.
+    fn escape(&mut self) -> Result<char, DecodeError> {
+        let byte = self.peek().ok_or_else(|| self.expected("an escape"))?;
+        let plain = match byte {
+            b'"' | b'\'' | b'\\' | b'/' => char::from(byte),
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'v' => '\u{b}',
+            b'0'..=b'7' => char::from(byte.wrapping_sub(b'0')),
+            b'u' => return self.utf16(),
+            _ => return Err(self.expected("an escape")),
+        };
+        self.at = self.at.saturating_add(1);
+        Ok(plain)
+    }
+
+    /// `uXXXX`, or two of them. Half a pair is `?`, as Java encodes it.
+    fn utf16(&mut self) -> Result<char, DecodeError> {
+        let first = self.unit()?;
+        if let Some(character) = char::from_u32(u32::from(first)) {
+            return Ok(character);
+        }
+        let after_first = self.at;
+        if self.bytes.get(self.at..self.at.saturating_add(2)) == Some(b"\\u") {
+            self.at = self.at.saturating_add(1);
+            let second = self.unit()?;
+            if let Some(Ok(character)) = char::decode_utf16([first, second]).next() {
+                return Ok(character);
+            }
+            self.at = after_first;
+        }
+        Ok('?')
+    }
+
+    /// The `u` and its four hexadecimal digits.
+    fn unit(&mut self) -> Result<u16, DecodeError> {
+        self.at = self.at.saturating_add(1);
+        let digits = self.bytes.get(self.at..self.at.saturating_add(4));
+        let unit = digits.and_then(|digits| {
+            digits.iter().try_fold(0u16, |unit, digit| {
+                let digit = char::from(*digit).to_digit(16)?;
+                Some(unit << 4 | u16::try_from(digit).ok()?)
+            })
+        });
+        let unit = unit.ok_or_else(|| self.expected("four hexadecimal digits"))?;
+        self.at = self.at.saturating_add(4);
+        Ok(unit)
+    }
+}
