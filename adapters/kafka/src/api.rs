@@ -2,8 +2,10 @@
 
 use crate::answer::Answer;
 use crate::context::RequestContext;
-use crate::handlers::{self, groups};
-use crate::session::Closed;
+use crate::handlers::{
+    api_versions, cluster, configs, fetch, groups, list_offsets, metadata, producer_id, topics,
+};
+use crate::session::{Closed, Reply};
 use crate::wire::shape::Shape;
 use crate::wire::{DecodeError, shape, shapes};
 use bytes::Bytes;
@@ -25,14 +27,15 @@ pub(crate) struct Api {
     pub(crate) last: i16,
     /// What a body looks like.
     pub(crate) body: Shape,
-    /// Who answers.
-    pub(crate) handler: Handler,
+    /// Who answers; `None` is the produce path, which takes consecutive requests together.
+    pub(crate) handler: Option<Handler>,
 }
 
 /// Who answers an API.
+#[derive(Clone, Copy)]
 pub(crate) enum Handler {
-    /// The fetch path.
-    Fetch,
+    /// A handler with its own decoder.
+    Hot(fn(RequestContext, Bytes) -> Result<Reply, Closed>),
     /// A handler that answers at once.
     Now(fn(&RequestContext, CheckedBody) -> Result<Answer, Closed>),
     /// A handler that may wait.
@@ -103,18 +106,101 @@ pub(crate) const fn api(key: i16, first: i16, last: i16, body: Shape, handler: H
         first,
         last,
         body,
-        handler,
+        handler: Some(handler),
     }
 }
 
 static APIS: &[Api] = &[
-    api(FETCH, 4, 18, shape::flexible_from(12), Handler::Fetch),
+    Api {
+        key: PRODUCE,
+        first: 3,
+        last: 13,
+        body: shape::flexible_from(9),
+        handler: None,
+    },
+    api(
+        FETCH,
+        4,
+        18,
+        shape::flexible_from(12),
+        Handler::Hot(fetch::answer),
+    ),
+    api(
+        2,
+        1,
+        11,
+        shapes::LIST_OFFSETS,
+        Handler::Now(|context, body| answer(context, body, list_offsets::list)),
+    ),
+    api(
+        3,
+        0,
+        13,
+        shapes::METADATA,
+        Handler::Now(|context, body| answer(context, body, metadata::answer)),
+    ),
+    api(
+        10,
+        0,
+        6,
+        shapes::FIND_COORDINATOR,
+        Handler::Now(|context, body| answer(context, body, cluster::find_coordinator)),
+    ),
     api(
         API_VERSIONS,
         0,
         4,
         shapes::API_VERSIONS,
-        Handler::Now(|context, body| answer(context, body, handlers::api_versions::answer)),
+        Handler::Now(|context, body| answer(context, body, api_versions::answer)),
+    ),
+    api(
+        19,
+        2,
+        7,
+        shapes::CREATE_TOPICS,
+        Handler::Now(|context, body| answer(context, body, topics::create)),
+    ),
+    api(
+        20,
+        1,
+        6,
+        shapes::DELETE_TOPICS,
+        Handler::Now(|context, body| answer(context, body, topics::delete)),
+    ),
+    api(
+        22,
+        0,
+        5,
+        shapes::INIT_PRODUCER_ID,
+        Handler::Now(|context, body| answer(context, body, producer_id::answer)),
+    ),
+    api(
+        23,
+        2,
+        4,
+        shapes::OFFSET_FOR_LEADER_EPOCH,
+        Handler::Now(|context, body| answer(context, body, list_offsets::epoch_ends)),
+    ),
+    api(
+        32,
+        1,
+        4,
+        shapes::DESCRIBE_CONFIGS,
+        Handler::Now(|context, body| answer(context, body, configs::describe)),
+    ),
+    api(
+        37,
+        0,
+        3,
+        shapes::CREATE_PARTITIONS,
+        Handler::Now(|context, body| answer(context, body, topics::create_partitions)),
+    ),
+    api(
+        60,
+        0,
+        2,
+        shapes::DESCRIBE_CLUSTER,
+        Handler::Now(|context, body| answer(context, body, cluster::describe)),
     ),
 ];
 

@@ -10,6 +10,13 @@ mod error;
 mod handlers;
 mod server;
 mod session;
+#[cfg(test)]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::too_many_lines,
+    reason = "tests"
+)]
+mod tests;
 pub mod wire;
 
 pub use answer::{Answer, Unanswerable};

@@ -3,7 +3,7 @@
 use crate::answer::{Answer, Unanswerable};
 use crate::api::{self, API_VERSIONS, Handler, Pending};
 use crate::context::RequestContext;
-use crate::handlers::{api_versions, fetch};
+use crate::handlers::{api_versions, produce};
 use crate::server::Server;
 use crate::wire::DecodeError;
 use crate::wire::frame::{self, RequestHeader};
@@ -72,13 +72,21 @@ impl Session {
         frames: impl IntoIterator<Item = Bytes>,
         replies: &mut Vec<Reply>,
     ) -> Result<(), Closed> {
+        let mut produces = Vec::new();
         for frame in frames {
-            match self.parse(frame)? {
-                Parsed::Served(context, body) => replies.push(start(context, body)?),
+            let parsed = self.parse(frame);
+            if !matches!(parsed, Ok(Parsed::Produce(..))) {
+                produce::answer_all(&mut produces, replies)?;
+            }
+            match parsed? {
+                Parsed::Produce(context, body) => produces.push((context, body)),
+                Parsed::Other(context, handler, body) => {
+                    replies.push(start(context, handler, body)?);
+                }
                 Parsed::UnknownApiVersions(answer) => replies.push(Reply::Ready(answer)),
             }
         }
-        Ok(())
+        produce::answer_all(&mut produces, replies)
     }
 
     fn parse(&mut self, frame: Bytes) -> Result<Parsed, Closed> {
@@ -109,7 +117,11 @@ impl Session {
             correlation_id: header.correlation_id,
             client_id: self.client_id.clone(),
         };
-        Ok(Parsed::Served(context, frame.slice(body_at..)))
+        let body = frame.slice(body_at..);
+        Ok(match api.handler {
+            None => Parsed::Produce(context, body),
+            Some(handler) => Parsed::Other(context, handler, body),
+        })
     }
 
     /// Keeps one copy of the name for the connection instead of one a request.
@@ -121,20 +133,21 @@ impl Session {
 }
 
 enum Parsed {
-    Served(RequestContext, Bytes),
+    Produce(RequestContext, Bytes),
+    Other(RequestContext, Handler, Bytes),
     UnknownApiVersions(Answer),
 }
 
-fn start(context: RequestContext, body: Bytes) -> Result<Reply, Closed> {
+fn start(context: RequestContext, handler: Handler, body: Bytes) -> Result<Reply, Closed> {
     let elements_max = context.server.config.request_elements_max;
     let check = |body| context.api.check(body, context.version, elements_max);
-    match context.api.handler {
+    match handler {
+        Handler::Hot(handler) => handler(context, body),
         Handler::Now(handler) => Ok(Reply::Ready(handler(&context, check(body)?)?)),
         Handler::Later(handler) => {
             let body = check(body)?;
             Ok(Reply::Pending(handler(context, body)))
         }
-        Handler::Fetch => fetch::answer(context, &body),
     }
 }
 

@@ -22,9 +22,9 @@ const LEADER_EPOCH: i32 = 0;
 ///
 /// # Errors
 /// The body is no Fetch request.
-pub(crate) fn answer(context: RequestContext, body: &Bytes) -> Result<Reply, Closed> {
+pub(crate) fn answer(context: RequestContext, body: Bytes) -> Result<Reply, Closed> {
     let config = &context.server.config;
-    let request = FetchRequest::decode(body, context.version, config.request_elements_max)?;
+    let request = FetchRequest::decode(&body, context.version, config.request_elements_max)?;
     if let Some(error) = session_error(&request) {
         let answer = encode_error(context.correlation_id, context.version, error.code());
         return Ok(Reply::Ready(answer));

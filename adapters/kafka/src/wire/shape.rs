@@ -19,7 +19,7 @@ pub enum Kind {
     /// Bytes with a 32-bit or compact length, null or not.
     Blob,
     /// An array, null or not.
-    Array(&'static Kind),
+    Array(&'static Self),
     /// Fields in order, then tagged fields in flexible versions.
     Struct(&'static [Field]),
 }
@@ -30,6 +30,20 @@ pub struct Field {
     kind: Kind,
     first: i16,
     last: i16,
+}
+
+impl Field {
+    /// Whether `version` has the field.
+    #[must_use]
+    pub fn is_in(&self, version: i16) -> bool {
+        (self.first..=self.last).contains(&version)
+    }
+
+    /// The form of its value.
+    #[must_use]
+    pub const fn kind(&self) -> &Kind {
+        &self.kind
+    }
 }
 
 /// A request's body.
@@ -108,7 +122,7 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn fields(&mut self, fields: &[Field]) -> Result<(), DecodeError> {
         for field in fields {
-            if (field.first..=field.last).contains(&self.version) {
+            if field.is_in(self.version) {
                 self.value(&field.kind)?;
             }
         }
