@@ -16,6 +16,8 @@ mod compression;
 mod error;
 mod fuzz;
 mod header;
+#[cfg(test)]
+mod oracle;
 mod record_batch;
 mod records;
 #[cfg(test)]
