@@ -3,9 +3,11 @@
 //! It turns bytes into values and values into bytes; it knows no socket, no clock and no core.
 //! Nothing here panics on, or allocates from, what a peer merely claims.
 
+pub mod body;
 pub mod code;
 pub mod codec;
 pub mod header;
+mod json;
 pub mod peer;
 pub mod record;
 #[cfg(test)]

@@ -19,8 +19,7 @@ pub use error::{DecodeError, HeaderFault};
 pub use fields::{FieldError, FieldValue, Fields};
 pub use text::{NotUtf8, Text};
 
-#[cfg(test)]
-use encode::put_escaped;
+pub(crate) use encode::{put_decimal, put_escaped};
 pub(crate) use fields::{parse_i32, parse_i64};
 
 use bytes::{Buf, Bytes, BytesMut};
