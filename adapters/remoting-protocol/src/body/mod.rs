@@ -16,7 +16,7 @@ pub use queue::{
     ConsumeStats, LockBatchRequest, LockBatchResponse, MessageQueue, OffsetWrapper, TopicOffset,
     TopicStats,
 };
-pub use topic::{TopicConfig, TopicConfigList};
+pub use topic::{DataVersion, TopicConfig, TopicConfigList, TopicConfigTable};
 
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};

@@ -45,3 +45,25 @@ pub struct TopicConfigList {
     /// The topics.
     pub topic_config_list: Vec<TopicConfig>,
 }
+
+/// The answer to `GET_ALL_TOPIC_CONFIG` (21).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct TopicConfigTable {
+    /// Changes with every topic.
+    pub data_version: DataVersion,
+    /// By name.
+    pub topic_config_table: BTreeMap<String, TopicConfig>,
+}
+
+/// How new a table is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct DataVersion {
+    /// Changes since the start.
+    pub counter: i64,
+    /// 5.x: grows with each change of the broker's role.
+    pub state_version: i64,
+    /// The last change, in milliseconds.
+    pub timestamp: i64,
+}

@@ -14,7 +14,7 @@ pub use client::{GroupRequest, HeartbeatResponse, SendMessageBack, UnregisterCli
 pub use name_server::{BrokerRequest, ClusterRequest, KvEntry, KvKey, KvNamespace, KvValue};
 pub use offset::{
     OffsetResponse, QueryConsumerOffset, QueueRequest, SearchOffset, TimestampResponse,
-    UpdateConsumerOffset,
+    UpdateConsumerOffset, ViewMessage,
 };
 pub use pull::{PullRequest, PullResponse, PullSysFlag};
 pub use send::{SendRequest, SendResponse};

@@ -67,3 +67,11 @@ header! {
         timestamp: i64 = "timestamp",
     }
 }
+
+header! {
+    /// `VIEW_MESSAGE_BY_ID` (33).
+    ViewMessage {
+        /// Where the message lies in the commit log, in bytes.
+        offset: i64 = "offset",
+    }
+}
