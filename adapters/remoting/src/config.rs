@@ -1,0 +1,67 @@
+//! The broker role's names and limits.
+
+use serde::{Deserialize, Serialize};
+use std::net::{Ipv4Addr, SocketAddr};
+
+/// What operators may set; filled by the gateway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The cluster this broker says it belongs to.
+    pub cluster_name: String,
+    /// The broker's name: clients sort queues by it and name it in every request.
+    pub broker_name: String,
+    /// Where clients reach this broker; part of every offset message id.
+    pub advertised_address: SocketAddr,
+    /// The region noted in every message (`MSG_REGION`), for traces.
+    pub region: String,
+    /// Whether producers are told to trace (`TRACE_ON`).
+    pub trace_on: bool,
+    /// Queues of a topic created by sending to it, unless the producer asks for fewer.
+    pub auto_create_queues: u32,
+    /// Most bytes of the body of a batch send.
+    pub batch_bytes_max: usize,
+    /// Most messages of one pull answer, whatever the client asks for.
+    pub pull_messages_max: u32,
+    /// Most bytes of one pull answer, but always one message.
+    pub pull_bytes_max: usize,
+    /// Longest time a pull is held for want of messages, whatever the client asks for,
+    /// milliseconds.
+    pub pull_hold_max_ms: u64,
+    /// Pulls held for want of messages on one connection.
+    pub held_pulls_per_connection_max: usize,
+    /// A group without progress begins at offset 0, not at the end, of a queue whose oldest
+    /// message is at most this many bytes of log away (RocketMQ: 40 % of the machine's memory).
+    pub new_group_replay_bytes_max: u64,
+    /// A client that sent no heartbeat for longer is gone, milliseconds.
+    pub client_expiry_ms: u64,
+    /// Groups one connection may consume and produce for.
+    pub groups_per_connection_max: usize,
+    /// Topics one consumer group may subscribe to.
+    pub subscriptions_per_group_max: usize,
+    /// Queue locks one group may hold.
+    pub locks_per_group_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            cluster_name: "DefaultCluster".to_owned(),
+            broker_name: "gantry".to_owned(),
+            advertised_address: SocketAddr::from((Ipv4Addr::LOCALHOST, 10_911)),
+            region: "DefaultRegion".to_owned(),
+            trace_on: true,
+            auto_create_queues: 8,
+            batch_bytes_max: 4 * 1024 * 1024,
+            pull_messages_max: 32,
+            pull_bytes_max: 256 * 1024,
+            pull_hold_max_ms: 60_000,
+            held_pulls_per_connection_max: 20_000,
+            new_group_replay_bytes_max: 4 * 1024 * 1024 * 1024,
+            client_expiry_ms: 120_000,
+            groups_per_connection_max: 4_096,
+            subscriptions_per_group_max: 10_000,
+            locks_per_group_max: 100_000,
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What a queue holds: 29 to 33. An unknown topic or queue is an empty one, never an error.
+
+use crate::error::Refusal;
+use crate::names;
+use crate::reply::{Frame, Reply};
+use crate::role::BrokerRole;
+use gantry_core::model::{OffsetRange, PhysicalOffset, QueueId, QueueOffset, Timestamp};
+use gantry_core::{Fetched, Topic};
+use gantry_remoting_protocol::header::{
+    OffsetResponse, QueueRequest, SearchOffset, TimestampResponse,
+};
+use gantry_remoting_protocol::{Answer, Command, ResponseCode};
+use std::sync::Arc;
+
+fn offset_reply(command: &Command, offset: QueueOffset) -> Reply {
+    let header = OffsetResponse {
+        offset: offset.to_wire(),
+    };
+    Frame::answer(command.reply_to(), &Answer::OK.with_fields(&header)).into()
+}
+
+/// A queue that exists, and what it holds.
+fn find(role: &BrokerRole, topic: &str, queue: i32) -> Option<(Arc<Topic>, QueueId, OffsetRange)> {
+    let topic_handle = role.client.topic(topic)?;
+    let queue = QueueId::from_wire(queue)?;
+    let range = role.client.offset_range(&topic_handle, queue).ok()?;
+    (!names::is_hidden_topic(topic)).then_some((topic_handle, queue, range))
+}
+
+/// 30: one past the newest offset.
+pub(crate) fn max_offset(role: &BrokerRole, command: &Command) -> Result<Reply, Refusal> {
+    let request: QueueRequest<'_> = command.header()?;
+    let found = find(role, request.topic, request.queue_id);
+    let end = found.map_or(QueueOffset::ZERO, |(_, _, range)| range.end);
+    Ok(offset_reply(command, end))
+}
+
+/// 31: the oldest offset.
+pub(crate) fn min_offset(role: &BrokerRole, command: &Command) -> Result<Reply, Refusal> {
+    let request: QueueRequest<'_> = command.header()?;
+    let found = find(role, request.topic, request.queue_id);
+    let start = found.map_or(QueueOffset::ZERO, |(_, _, range)| range.start);
+    Ok(offset_reply(command, start))
+}
+
+/// 32: when the oldest message was stored, -1 when there is none.
+pub(crate) fn earliest_store_time(role: &BrokerRole, command: &Command) -> Result<Reply, Refusal> {
+    let request: QueueRequest<'_> = command.header()?;
+    let stored_at = find(role, request.topic, request.queue_id)
+        .and_then(|(topic, queue, range)| role.client.stored_at(&topic, queue, range.start));
+    let header = TimestampResponse {
+        timestamp: stored_at.map_or(-1, Timestamp::millis),
+    };
+    Ok(Frame::answer(command.reply_to(), &Answer::OK.with_fields(&header)).into())
+}
+
+/// 29: the first message at or after a time, or with `UPPER` the last one at or before it.
+pub(crate) fn search(role: &BrokerRole, command: &Command) -> Result<Reply, Refusal> {
+    let request: SearchOffset<'_> = command.header()?;
+    let Some((topic, queue, range)) = find(role, request.topic, request.queue_id) else {
+        return Ok(offset_reply(command, QueueOffset::ZERO));
+    };
+    let first_from = |millis| -> Result<QueueOffset, Refusal> {
+        let time = Timestamp::from_millis(millis);
+        let found = role.client.offset_at(&topic, queue, time)?;
+        Ok(found.map_or(range.end, |(offset, _)| offset))
+    };
+    let is_upper = request
+        .boundary
+        .is_some_and(|boundary| boundary.eq_ignore_ascii_case("upper"));
+    let offset = if is_upper {
+        let after = first_from(request.timestamp.saturating_add(1))?;
+        let before = QueueOffset::new(after.get().saturating_sub(1));
+        if after > range.start {
+            before
+        } else {
+            QueueOffset::ZERO
+        }
+    } else {
+        first_from(request.timestamp)?
+    };
+    Ok(offset_reply(command, offset))
+}
+
+/// 33: the message of an offset message id, of a batch its first.
+pub(crate) fn view(role: &BrokerRole, command: &Command) -> Result<Reply, Refusal> {
+    let offset: i64 = command.fields.value("offset")?;
+    let not_found = || {
+        let remark = format!("can not find message by the offset, {offset}");
+        Refusal::new(ResponseCode::SystemError, remark)
+    };
+    let position = u64::try_from(offset).map_err(|_| not_found())?;
+    let record = role.client.record_at(PhysicalOffset::new(position));
+    let record = record.map_err(|_| not_found())?;
+    let base = record.base_offset;
+    let fetched = Fetched {
+        next_offset: base.advance(u64::from(record.count)),
+        range: OffsetRange {
+            start: base,
+            end: base.advance(u64::from(record.count)),
+        },
+        records: vec![record],
+    };
+    let (messages, _) = role.client.messages(&fetched, base, 1, None)?;
+    let message = messages.into_iter().next().ok_or_else(not_found)?;
+    let body = vec![message.bytes];
+    Ok(Frame::with_body(command.reply_to(), &Answer::OK, body).into())
+}

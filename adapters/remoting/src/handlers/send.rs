@@ -1,0 +1,257 @@
+//! Sends: 10, 310 and 320. Those that came with one read of the socket become one `produce`.
+
+use super::send_answer::Sent;
+use super::send_topic::{queue_of, topic_of};
+use crate::error::Refusal;
+use crate::message::{PropertyStage, Wishes};
+use crate::names;
+use crate::reply::{Frame, Reply};
+use crate::role::BrokerRole;
+use bytes::{Bytes, BytesMut};
+use gantry_core::model::{Message, Properties, PropertyError, QueueId, SysFlag, Timestamp};
+use gantry_core::{Durability, Error, Payload, ProduceItem, Topic};
+use gantry_remoting_protocol::codec::ReplyTo;
+use gantry_remoting_protocol::header::SendRequest;
+use gantry_remoting_protocol::{Command, ResponseCode, record};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Flags that are not a producer's to set: the broker knows the addresses itself.
+const ADDRESS_FLAGS: i32 = SysFlag::BORN_HOST_V6 | SysFlag::STORE_HOST_V6;
+/// Flags of records that are more than one message.
+const BATCH_FLAGS: i32 = SysFlag::INNER_BATCH | SysFlag::NEED_UNWRAP;
+
+/// A send whose records are staged.
+#[derive(Debug)]
+struct Slot {
+    /// `None` for a one-way send.
+    reply_to: Option<ReplyTo>,
+    queue: QueueId,
+    unique_key: Option<Bytes>,
+    records: usize,
+}
+
+/// Sends of one connection that wait to be produced together.
+#[derive(Debug)]
+pub(crate) struct SendStage {
+    role: Arc<BrokerRole>,
+    peer: SocketAddr,
+    items: Vec<ProduceItem>,
+    slots: Vec<Slot>,
+    durability: Durability,
+    /// The topic of the last send; most connections have only one.
+    topic: Option<Arc<Topic>>,
+    properties: PropertyStage,
+    scratch: BytesMut,
+}
+
+impl SendStage {
+    pub(crate) fn new(role: Arc<BrokerRole>, peer: SocketAddr) -> Self {
+        Self {
+            peer,
+            items: Vec::new(),
+            slots: Vec::new(),
+            durability: Durability::Configured,
+            topic: None,
+            properties: role.property_stage(),
+            scratch: BytesMut::new(),
+            role,
+        }
+    }
+
+    /// Takes a send. What must be answered before it goes to `replies`.
+    pub(crate) fn add(&mut self, command: &Command, replies: &mut Vec<Reply>) {
+        if let Err(refusal) = self.stage(command, replies) {
+            tracing::debug!(remark = refusal.remark, "send refused");
+            if !command.flag.is_oneway() {
+                replies.push(Frame::refusal(command.reply_to(), &refusal).into());
+            }
+        }
+    }
+
+    fn stage(&mut self, command: &Command, replies: &mut Vec<Reply>) -> Result<(), Refusal> {
+        let send = SendRequest::of(command)?;
+        let topic = self.topic(&send)?;
+        let queue = queue_of(&self.role, &topic, &send)?;
+        let wishes = Wishes::read(record::properties(&send.properties));
+        check(&wishes, &send)?;
+        let durability = if wishes.waits_not {
+            Durability::Appended
+        } else {
+            Durability::Configured
+        };
+        if durability != self.durability {
+            self.produce(replies);
+            self.durability = durability;
+        }
+        let unique_key = wishes.unique_key.map(|key| slice_of(&send, key));
+        let slot = Slot {
+            reply_to: (!command.flag.is_oneway()).then(|| command.reply_to()),
+            queue,
+            unique_key,
+            records: 1,
+        };
+        let slot = if send.is_batch {
+            self.stage_batch(&send, slot, &topic, &command.body)?
+        } else {
+            self.stage_single(&send, slot, topic, command.body.clone())?
+        };
+        self.slots.push(slot);
+        Ok(())
+    }
+
+    fn topic(&mut self, send: &SendRequest<'_>) -> Result<Arc<Topic>, Refusal> {
+        match &self.topic {
+            Some(topic) if topic.name().as_str() == send.topic => Ok(Arc::clone(topic)),
+            _ => {
+                let topic = topic_of(&self.role, send)?;
+                self.topic = Some(Arc::clone(&topic));
+                Ok(topic)
+            }
+        }
+    }
+
+    fn stage_single(
+        &mut self,
+        send: &SendRequest<'_>,
+        mut slot: Slot,
+        topic: Arc<Topic>,
+        body: Bytes,
+    ) -> Result<Slot, Refusal> {
+        let made = match slot.unique_key {
+            Some(_) => None,
+            None => Some(self.role.unique_keys.next(self.role.clock.now())),
+        };
+        let area = send.properties.as_bytes();
+        let properties = self.properties.extend(area, made.as_deref());
+        let message = self.message(send, send.flag, properties.map_err(illegal)?, body);
+        slot.unique_key = slot.unique_key.or_else(|| made.map(Bytes::from));
+        self.items.push(item(topic, slot.queue, message));
+        Ok(slot)
+    }
+
+    /// One record for each message of the batch, with just the properties it came with.
+    fn stage_batch(
+        &mut self,
+        send: &SendRequest<'_>,
+        slot: Slot,
+        topic: &Arc<Topic>,
+        body: &Bytes,
+    ) -> Result<Slot, Refusal> {
+        if send.topic.starts_with(names::RETRY_PREFIX) {
+            let remark = format!("batch request does not support retry group {}", send.topic);
+            return Err(Refusal::new(ResponseCode::MessageIllegal, remark));
+        }
+        let limit = self.role.config.batch_bytes_max;
+        if body.len() > limit {
+            let size = body.len();
+            return Err(Error::MessageTooLarge { size, limit }.into());
+        }
+        let mut items = Vec::new();
+        for sent in record::sub_messages(body.clone()) {
+            let sent =
+                sent.map_err(|error| Refusal::new(ResponseCode::SystemError, error.to_string()))?;
+            let properties = Properties::from_wire(sent.properties.into_bytes());
+            let properties = properties.map_err(illegal)?;
+            check(&Wishes::read(properties.iter()), send)?;
+            let message = self.message(send, sent.flag, properties, sent.body);
+            items.push(item(Arc::clone(topic), slot.queue, message));
+        }
+        if items.is_empty() {
+            let remark = "the batch has no messages";
+            return Err(Refusal::new(ResponseCode::MessageIllegal, remark));
+        }
+        let records = items.len();
+        self.items.append(&mut items);
+        Ok(Slot { records, ..slot })
+    }
+
+    fn message(
+        &self,
+        send: &SendRequest<'_>,
+        flag: i32,
+        properties: Properties,
+        body: Bytes,
+    ) -> Message {
+        Message {
+            body,
+            properties,
+            flag,
+            sys_flag: SysFlag::from_bits(send.sys_flag).without(ADDRESS_FLAGS),
+            born_at: Timestamp::from_millis(send.born_timestamp),
+            born_host: self.peer,
+            reconsume_times: send.reconsume_times,
+        }
+    }
+
+    /// Produces what is staged, and answers it.
+    pub(crate) fn produce(&mut self, replies: &mut Vec<Reply>) {
+        if self.slots.is_empty() {
+            return;
+        }
+        let items = std::mem::take(&mut self.items);
+        let mut results = self.role.client.produce(items, self.durability).into_iter();
+        for slot in self.slots.drain(..) {
+            let receipts: Result<_, Error> = results.by_ref().take(slot.records).collect();
+            if matches!(receipts, Err(Error::TopicNotFound(_))) {
+                self.topic = None;
+            }
+            let Some(reply_to) = slot.reply_to else {
+                continue;
+            };
+            let sent = Sent {
+                reply_to,
+                queue: slot.queue,
+                unique_key: slot.unique_key,
+            };
+            replies.push(match receipts {
+                Ok(receipts) => sent.reply(&self.role, receipts, &mut self.scratch),
+                Err(error) => Frame::refusal(reply_to, &error.into()).into(),
+            });
+        }
+    }
+}
+
+fn item(topic: Arc<Topic>, queue: QueueId, message: Message) -> ProduceItem {
+    ProduceItem {
+        topic,
+        queue,
+        payload: Payload::Message(message),
+        also: Vec::new(),
+    }
+}
+
+fn slice_of(send: &SendRequest<'_>, part: &str) -> Bytes {
+    send.properties
+        .clone()
+        .into_bytes()
+        .slice_ref(part.as_bytes())
+}
+
+fn illegal(error: PropertyError) -> Refusal {
+    Refusal::new(ResponseCode::MessageIllegal, error.to_string())
+}
+
+/// Refuses what this broker would have to deliver otherwise than asked.
+fn check(wishes: &Wishes<'_>, send: &SendRequest<'_>) -> Result<(), Refusal> {
+    let flags = SysFlag::from_bits(send.sys_flag);
+    if wishes.is_transactional || flags.has(SysFlag::TRANSACTION) {
+        let remark = "the broker sending transaction message is forbidden";
+        return Err(Refusal::new(ResponseCode::NoPermission, remark));
+    }
+    if wishes.is_timed {
+        let remark = "accurate timer message is not enabled";
+        return Err(Refusal::new(ResponseCode::SystemError, remark));
+    }
+    if let Some(level) = wishes.delay_level
+        && level.parse::<i32>().map_or(true, |level| level > 0)
+    {
+        let remark = format!("delayed messages are not enabled, delay level {level}");
+        return Err(Refusal::new(ResponseCode::MessageIllegal, remark));
+    }
+    if flags.has(BATCH_FLAGS) {
+        let remark = "the topic does not take inner batches";
+        return Err(Refusal::new(ResponseCode::MessageIllegal, remark));
+    }
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! A send request as core's message, and what the broker adds to it.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use gantry_core::model::{Properties, PropertyError, property};
+
+/// What a producer's properties ask of the broker, found in one pass.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wishes<'a> {
+    /// The client's own message id (`UNIQ_KEY`).
+    pub(crate) unique_key: Option<&'a str>,
+    /// `WAIT=false`: answered before the flush, whatever is configured.
+    pub(crate) waits_not: bool,
+    /// A delay level, as it stands.
+    pub(crate) delay_level: Option<&'a str>,
+    /// One of the any-time delays, or the cancelling of one.
+    pub(crate) is_timed: bool,
+    /// A half message (`TRAN_MSG=true`).
+    pub(crate) is_transactional: bool,
+}
+
+impl<'a> Wishes<'a> {
+    /// Of a repeated name the last counts.
+    pub(crate) fn read(properties: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut wishes = Self::default();
+        for (name, value) in properties {
+            match name {
+                property::UNIQ_KEY => wishes.unique_key = Some(value),
+                property::WAIT => wishes.waits_not = value.eq_ignore_ascii_case("false"),
+                property::DELAY => wishes.delay_level = Some(value),
+                "TRAN_MSG" => wishes.is_transactional = value.eq_ignore_ascii_case("true"),
+                "TIMER_DELAY_SEC" | "TIMER_DELAY_MS" | "TIMER_DELIVER_MS" | "TIMER_DEL_UNIQKEY" => {
+                    wishes.is_timed = true
+                }
+                _ => {}
+            }
+        }
+        wishes
+    }
+}
+
+/// Appends the broker's properties to producers' areas, many areas in one allocation.
+#[derive(Debug)]
+pub(crate) struct PropertyStage {
+    buffer: BytesMut,
+    added: Bytes,
+}
+
+impl PropertyStage {
+    const NAME_END: u8 = 1;
+    const VALUE_END: u8 = 2;
+    /// Room taken at once.
+    const RESERVE: usize = 16 * 1024;
+
+    /// A stage that appends the pairs of `added`, as every record of this broker has them.
+    pub(crate) fn new(added: &[(&str, &str)]) -> Self {
+        let mut area = BytesMut::new();
+        for (name, value) in added {
+            Self::put(&mut area, name, value);
+        }
+        Self {
+            buffer: BytesMut::new(),
+            added: area.freeze(),
+        }
+    }
+
+    fn put(area: &mut BytesMut, name: &str, value: &str) {
+        area.put_slice(name.as_bytes());
+        area.put_u8(Self::NAME_END);
+        area.put_slice(value.as_bytes());
+        area.put_u8(Self::VALUE_END);
+    }
+
+    /// The producer's `area` with the broker's pairs behind it, and `unique_key` where the
+    /// producer gave none.
+    pub(crate) fn extend(
+        &mut self,
+        area: &[u8],
+        unique_key: Option<&str>,
+    ) -> Result<Properties, PropertyError> {
+        let length = area.len() + 1 + self.added.len() + unique_key.map_or(0, |key| key.len() + 10);
+        if self.buffer.capacity() < length {
+            self.buffer.reserve(length.max(Self::RESERVE));
+        }
+        self.buffer.put_slice(area);
+        if area.last().is_some_and(|last| *last != Self::VALUE_END) {
+            self.buffer.put_u8(Self::VALUE_END);
+        }
+        if let Some(key) = unique_key {
+            Self::put(&mut self.buffer, property::UNIQ_KEY, key);
+        }
+        self.buffer.put_slice(&self.added);
+        Properties::from_wire(self.buffer.split().freeze())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_brokers_properties_come_last_and_count() {
+        let mut stage = PropertyStage::new(&[("MSG_REGION", "r"), ("CLUSTER", "c")]);
+        let properties = stage.extend(b"a\x01b\x02CLUSTER\x01x", None).unwrap();
+        assert_eq!(
+            &properties.as_bytes()[..],
+            b"a\x01b\x02CLUSTER\x01x\x02MSG_REGION\x01r\x02CLUSTER\x01c\x02"
+        );
+        assert_eq!(properties.value("CLUSTER"), Some("c"));
+        let empty = stage.extend(b"", Some("id")).unwrap();
+        assert_eq!(
+            empty.iter().next(),
+            Some(("UNIQ_KEY", "id")),
+            "nothing stands before it"
+        );
+    }
+
+    #[test]
+    fn an_area_that_outgrows_its_limit_is_refused() {
+        let mut stage = PropertyStage::new(&[("MSG_REGION", "r")]);
+        let longest = vec![b'a'; Properties::BYTES_MAX];
+        assert!(stage.extend(&longest, None).is_err());
+    }
+
+    #[test]
+    fn wishes_are_the_last_of_each_name() {
+        let pairs = [
+            ("WAIT", "true"),
+            ("UNIQ_KEY", "1"),
+            ("DELAY", "3"),
+            ("WAIT", "false"),
+            ("TRAN_MSG", "True"),
+        ];
+        let wishes = Wishes::read(pairs.into_iter());
+        let expected = Wishes {
+            unique_key: Some("1"),
+            waits_not: true,
+            delay_level: Some("3"),
+            is_transactional: true,
+            ..Wishes::default()
+        };
+        assert_eq!(wishes, expected);
+    }
+}
