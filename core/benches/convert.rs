@@ -14,7 +14,7 @@ mod timing;
 
 use bytes::Bytes;
 use gantry_core::batch::{BatchBuilder, Codec, RecordBatch, TimestampKind};
-use gantry_core::convert::{message_of, message_of_view, record_of, tag_of};
+use gantry_core::convert::{message_of, message_of_view, push_message, record_of, tag_of};
 use gantry_core::model::{Header, Message, Properties, QueueOffset, Record, SysFlag, Timestamp};
 use std::io::Write as _;
 use timing::Bench;
@@ -95,7 +95,7 @@ fn from_records(bench: &Bench, name: &str, count: usize, bytes: usize, headers: 
     bench.run(&name("messages back to batch"), count, size, || {
         let mut builder = BatchBuilder::with_capacity(size);
         for _ in 0..count {
-            builder.push(&record_of(&message)).unwrap();
+            push_message(&mut builder, &message).unwrap();
         }
         builder.build(QueueOffset::ZERO, 0, times, Codec::None)
     });
@@ -116,7 +116,7 @@ fn from_messages(bench: &Bench, count: usize, bytes: usize) {
     bench.run(&name, count, count * bytes, || {
         let mut builder = BatchBuilder::with_capacity(count * (bytes + 150));
         for _ in 0..count {
-            builder.push(&record_of(&message)).unwrap();
+            push_message(&mut builder, &message).unwrap();
         }
         builder.build(QueueOffset::ZERO, 0, TimestampKind::Create, Codec::None)
     });

@@ -3,6 +3,7 @@ use crate::batch::{HeaderView, RecordView, put_headers};
 use crate::model::{Message, Properties, Record, Timestamp, property};
 use base64::Engine as _;
 use bytes::Bytes;
+use smallvec::SmallVec;
 use std::collections::HashMap;
 
 /// Left free in the property area for what a broker adds when a consumer sends the message back
@@ -11,7 +12,9 @@ const BROKER_ROOM: usize = 1_024;
 /// Most bytes of the properties made of a record.
 const AREA_BYTES_MAX: usize = Properties::BYTES_MAX - BROKER_ROOM;
 /// Up to here comparing each header with each costs less than a hash table.
-const FEW_HEADERS: usize = 16;
+const FEW_HEADERS: usize = 24;
+
+type HeaderViews<'a> = SmallVec<[HeaderView<'a>; 8]>;
 
 const NAME_END: u8 = 1;
 const VALUE_END: u8 = 2;
@@ -47,17 +50,18 @@ pub fn tag_of<'a>(record: &RecordView<'a>) -> Option<&'a str> {
 fn convert<'a>(
     key: Option<&[u8]>,
     value: Option<Bytes>,
-    headers: impl ExactSizeIterator<Item = HeaderView<'a>> + Clone,
+    headers: impl ExactSizeIterator<Item = HeaderView<'a>>,
     timestamp: Timestamp,
 ) -> Message {
-    let mut area = Area::default();
+    let headers: HeaderViews<'a> = headers.collect();
+    let mut area = Area::for_parts(key, &headers);
     if value.is_none() {
         area.push(property::NULL_BODY, "1");
     }
     if let Some(key) = key {
         area.push_key(key);
     }
-    area.push_headers(headers);
+    area.push_headers(&headers);
     Message {
         properties: area.into_properties(),
         ..Message::new(value.unwrap_or_default(), timestamp)
@@ -65,12 +69,19 @@ fn convert<'a>(
 }
 
 /// A property area being written.
-#[derive(Default)]
 struct Area(Vec<u8>);
 
 impl Area {
+    /// With room for the parts as plain properties, when they fit.
+    fn for_parts(key: Option<&[u8]>, headers: &[HeaderView<'_>]) -> Self {
+        let key_bytes = key.map_or(0, |key| property::KEYS.len() + key.len() + 2);
+        let header_bytes: usize = headers.iter().map(|header| part_bytes(*header)).sum();
+        Self(Vec::with_capacity(
+            (key_bytes + header_bytes).min(AREA_BYTES_MAX),
+        ))
+    }
+
     fn push(&mut self, name: &str, value: &str) {
-        self.0.reserve(property_bytes(name, value));
         self.0.extend_from_slice(name.as_bytes());
         self.0.push(NAME_END);
         self.0.extend_from_slice(value.as_bytes());
@@ -102,16 +113,15 @@ impl Area {
 
     /// Each header that is a legal property as one. When that is not all of them, all of them
     /// once more as the list, before which the plain ones give way when both do not fit.
-    fn push_headers<'a>(&mut self, headers: impl ExactSizeIterator<Item = HeaderView<'a>> + Clone) {
-        let count = headers.len();
+    fn push_headers(&mut self, headers: &[HeaderView<'_>]) {
         let start = self.0.len();
-        let plain_count = self.push_plain(headers.clone(), 0);
-        if plain_count == count {
+        let plain_count = self.push_plain(headers, 0);
+        if plain_count == headers.len() {
             return;
         }
-        let list = self.list_within_room(start, headers.clone());
+        let list = list_within(AREA_BYTES_MAX.saturating_sub(start), headers);
         let reserved = list.as_deref().map_or_else(
-            || property_bytes(property::HEADERS_CUT, &count.to_string()),
+            || property_bytes(property::HEADERS_CUT, &headers.len().to_string()),
             |list| property_bytes(property::HEADERS_BASE64, list),
         );
         let mut shown = plain_count;
@@ -121,51 +131,29 @@ impl Area {
         }
         match list {
             Some(list) => self.push(property::HEADERS_BASE64, &list),
-            None => self.push(property::HEADERS_CUT, &(count - shown).to_string()),
+            None => {
+                let missing = headers.len() - shown;
+                self.push(property::HEADERS_CUT, &missing.to_string());
+            }
         }
     }
 
     /// Pushes the legal ones that leave `reserved` bytes free, and counts them.
-    fn push_plain<'a>(
-        &mut self,
-        headers: impl ExactSizeIterator<Item = HeaderView<'a>> + Clone,
-        reserved: usize,
-    ) -> usize {
+    fn push_plain(&mut self, headers: &[HeaderView<'_>], reserved: usize) -> usize {
         let mut pushed = 0;
-        let repeated = Repeated::of(headers.clone());
-        for (index, header) in headers.clone().enumerate() {
-            let Some((name, value)) = legal_property(header) else {
+        let last_places = LastPlaces::of(headers);
+        for (index, header) in headers.iter().enumerate() {
+            let Some((name, value)) = legal_property(*header) else {
                 continue;
             };
-            if property_bytes(name, value) + reserved > self.room() {
-                continue;
-            }
-            if !property::is_reserved(name) && !repeated.has_later(index, header.name, &headers) {
+            let fits = property_bytes(name, value) + reserved <= self.room();
+            let is_last = || last_places.is_last(index, header.name, headers);
+            if fits && !property::is_reserved(name) && is_last() {
                 self.push(name, value);
                 pushed += 1;
             }
         }
         pushed
-    }
-
-    /// The list in base64, when it fits an area cut down to `start`.
-    fn list_within_room<'a>(
-        &self,
-        start: usize,
-        headers: impl ExactSizeIterator<Item = HeaderView<'a>> + Clone,
-    ) -> Option<String> {
-        let room = AREA_BYTES_MAX.saturating_sub(start);
-        let least: usize = headers
-            .clone()
-            .map(|header| 2 + header.name.len() + header.value.map_or(0, <[u8]>::len))
-            .sum();
-        if least > room {
-            return None;
-        }
-        let mut list = Vec::with_capacity(least + 8);
-        put_headers(&mut list, headers);
-        let encoded = PROPERTY_BASE64.encode(list);
-        (property_bytes(property::HEADERS_BASE64, &encoded) <= room).then_some(encoded)
     }
 
     fn into_properties(self) -> Properties {
@@ -174,39 +162,41 @@ impl Area {
     }
 }
 
-/// Which headers have a later one of the same name.
-enum Repeated<'a> {
-    /// Found by looking.
-    Few,
-    /// The last place of each name.
-    LastOf(HashMap<&'a [u8], usize>),
+/// The list in base64, when it fits into `room` with its name.
+fn list_within(room: usize, headers: &[HeaderView<'_>]) -> Option<String> {
+    let least: usize = headers.iter().map(|header| part_bytes(*header)).sum();
+    if least > room {
+        return None;
+    }
+    let mut list = Vec::with_capacity(least + 8);
+    put_headers(&mut list, headers.iter().copied());
+    let encoded = PROPERTY_BASE64.encode(list);
+    (property_bytes(property::HEADERS_BASE64, &encoded) <= room).then_some(encoded)
 }
 
-impl<'a> Repeated<'a> {
-    fn of(headers: impl ExactSizeIterator<Item = HeaderView<'a>>) -> Self {
+/// Which header of each name is the last.
+enum LastPlaces<'a> {
+    /// Few: found by looking.
+    Looking,
+    Known(HashMap<&'a [u8], usize>),
+}
+
+impl<'a> LastPlaces<'a> {
+    fn of(headers: &[HeaderView<'a>]) -> Self {
         if headers.len() <= FEW_HEADERS {
-            return Self::Few;
+            return Self::Looking;
         }
-        Self::LastOf(
-            headers
-                .enumerate()
-                .map(|(index, header)| (header.name, index))
-                .collect(),
-        )
+        let places = headers.iter().enumerate();
+        Self::Known(places.map(|(index, header)| (header.name, index)).collect())
     }
 
-    fn has_later(
-        &self,
-        index: usize,
-        name: &[u8],
-        headers: &(impl Iterator<Item = HeaderView<'a>> + Clone),
-    ) -> bool {
+    fn is_last(&self, index: usize, name: &[u8], headers: &[HeaderView<'_>]) -> bool {
         match self {
-            Self::Few => headers
-                .clone()
+            Self::Looking => headers
+                .iter()
                 .skip(index + 1)
-                .any(|later| later.name == name),
-            Self::LastOf(last) => last.get(name) != Some(&index),
+                .all(|later| later.name != name),
+            Self::Known(places) => places.get(name) == Some(&index),
         }
     }
 }
@@ -223,6 +213,11 @@ fn legal_text(bytes: &[u8]) -> Option<&str> {
         return None;
     }
     std::str::from_utf8(bytes).ok()
+}
+
+/// A header's name and value with at least their separators or lengths.
+fn part_bytes(header: HeaderView<'_>) -> usize {
+    2 + header.name.len() + header.value.map_or(0, <[u8]>::len)
 }
 
 const fn property_bytes(name: &str, value: &str) -> usize {

@@ -18,5 +18,5 @@ mod from_record;
 #[cfg(test)]
 mod tests;
 
-pub use from_message::{fuzz_properties, record_of};
+pub use from_message::{fuzz_properties, push_message, record_of};
 pub use from_record::{message_of, message_of_view, tag_of};

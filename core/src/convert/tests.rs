@@ -372,6 +372,7 @@ proptest! {
     fn a_record_returns_from_its_message(record in arbitrary_record()) {
         let message = message_of(&record);
         prop_assert!(message.properties.as_bytes().len() <= Properties::BYTES_MAX);
+        fuzz_properties(message.properties.as_bytes());
         prop_assert_eq!(record_of(&message), record);
     }
 
