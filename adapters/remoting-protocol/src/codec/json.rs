@@ -189,15 +189,11 @@ impl Cursor<'_> {
         let Some(quote @ (b'"' | b'\'')) = self.peek() else {
             return Err(self.expected("a string"));
         };
-        let start = self.at.saturating_add(1);
-        let rest = self.bytes.get(start..).unwrap_or_default();
-        let plain = rest
-            .iter()
-            .position(|byte| *byte == quote || *byte == b'\\');
-        let end = start.saturating_add(plain.ok_or_else(|| self.expected("a string's end"))?);
-        self.at = end;
+        self.at = self.at.saturating_add(1);
+        let start = self.at;
+        self.at = self.special(quote)?;
         let end = if self.peek() == Some(quote) {
-            end
+            self.at
         } else {
             self.unescape(quote)?
         };
@@ -205,29 +201,34 @@ impl Cursor<'_> {
         Ok(Span { start, end })
     }
 
+    /// Where the next quote or backslash is.
+    fn special(&self, quote: u8) -> Result<usize, DecodeError> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let found = memchr::memchr2(quote, b'\\', rest);
+        let found = found.ok_or_else(|| self.expected("a string's end"))?;
+        Ok(self.at.saturating_add(found))
+    }
+
     /// Moves the rest of the string up over its escapes; answers where the text ends and leaves
     /// the cursor at the closing quote.
     fn unescape(&mut self, quote: u8) -> Result<usize, DecodeError> {
         let mut end = self.at;
-        while let Some(byte) = self.peek() {
-            if byte == quote {
-                return Ok(end);
-            }
+        while self.peek() != Some(quote) {
             self.at = self.at.saturating_add(1);
-            let mut text = [byte, 0, 0, 0];
-            let len = if byte == b'\\' {
-                self.escape()?.encode_utf8(&mut text).len()
-            } else {
-                1
-            };
-            for byte in text.iter().take(len) {
+            let mut place = [0; 4];
+            for byte in self.escape()?.encode_utf8(&mut place).bytes() {
+                // An escape is longer than what it stands for, so there is room before the cursor.
                 if let Some(place) = self.bytes.get_mut(end) {
-                    *place = *byte;
+                    *place = byte;
                 }
                 end = end.saturating_add(1);
             }
+            let run_end = self.special(quote)?;
+            self.bytes.copy_within(self.at..run_end, end);
+            end = end.saturating_add(run_end.saturating_sub(self.at));
+            self.at = run_end;
         }
-        Err(self.expected("a string's end"))
+        Ok(end)
     }
 
     /// What stands after a backslash.
