@@ -352,11 +352,10 @@ pub(crate) fn put_escaped(out: &mut BytesMut, text: &str) {
     let mut rest = text.as_bytes();
     // Nearly always there is nothing to escape; a look at all bytes without a way out is the
     // one the compiler can do sixteen at a time.
-    let has_special = rest.iter().fold(false, |any, byte| any | is_special(byte));
-    while has_special {
-        let Some(at) = rest.iter().position(is_special) else {
-            break;
-        };
+    if !rest.iter().fold(false, |any, byte| any | is_special(byte)) {
+        return out.put_slice(rest);
+    }
+    while let Some(at) = rest.iter().position(is_special) {
         let (plain, special) = rest.split_at(at);
         out.put_slice(plain);
         let Some((byte, after)) = special.split_first() else {
