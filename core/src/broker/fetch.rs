@@ -1,11 +1,18 @@
 //! One door out for streams: records in order, as they were stored.
 
-use super::Topic;
+use super::{TagFilter, Topic};
+use crate::index::{Entry, INNER_NONE, TAG_UNKNOWN};
 use crate::model::{OffsetRange, PhysicalOffset, QueueId, QueueOffset, Timestamp};
+use crate::queue::{Queue, Waiter};
+use crate::record::is_batch;
 use crate::{Client, Error};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
+
+/// Entries one fetch may pass over because of a filter (RocketMQ's `maxFilterMessageSize`).
+const FILTERED_MAX: usize = 16_000;
 
 /// One queue to read.
 #[derive(Clone, Debug)]
@@ -57,50 +64,17 @@ pub struct StoredRecord {
     pub position: PhysicalOffset,
     /// When it was stored.
     pub stored_at: Timestamp,
+    /// Its body is a Kafka record batch.
+    pub is_batch: bool,
     /// The entry names just this record of the batch (0 is the first).
     pub inner: Option<u32>,
     /// The whole record in RocketMQ's commit log layout.
     pub bytes: Bytes,
 }
 
-/// Messages in RocketMQ's layout, ready for a native reader.
-#[derive(Clone, Debug)]
-pub struct MessageView {
-    /// Its queue offset.
-    pub offset: QueueOffset,
-    /// The record in RocketMQ's commit log layout: a message's own bytes, or those made of one
-    /// record of a batch.
-    pub bytes: Bytes,
-}
-
-/// Tags a subscriber wants: a quick test by hash, then by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TagFilter {
-    tags: Vec<(i32, String)>,
-}
-
-impl TagFilter {
-    /// A filter that passes messages with one of `tags`.
-    #[must_use]
-    pub fn new<'a>(tags: impl IntoIterator<Item = &'a str>) -> Self {
-        let tags = tags
-            .into_iter()
-            .map(|tag| (crate::record::tag_hash(tag), tag.to_owned()));
-        Self {
-            tags: tags.collect(),
-        }
-    }
-
-    /// Whether a message with this tag hash (0 for none) can match.
-    #[must_use]
-    pub fn may_match(&self, hash: i32) -> bool {
-        self.tags.iter().any(|(candidate, _)| *candidate == hash)
-    }
-
-    /// Whether a message with this tag matches.
-    #[must_use]
-    pub fn matches(&self, tag: Option<&str>) -> bool {
-        tag.is_some_and(|tag| self.tags.iter().any(|(_, candidate)| candidate == tag))
+impl Fetched {
+    fn bytes(&self) -> usize {
+        self.records.iter().map(|record| record.bytes.len()).sum()
     }
 }
 
@@ -109,12 +83,23 @@ impl Client {
     ///
     /// # Errors
     /// A queue's own: [`Error::OffsetOutOfRange`], [`Error::QueueNotFound`], not readable.
+    #[must_use]
     pub fn fetch_now(
         &self,
         queues: &[FetchQueue],
         bytes_max: usize,
     ) -> Vec<Result<Fetched, Error>> {
-        unimplemented!()
+        let mut left = bytes_max;
+        let mut is_first = true;
+        let fetch = |queue| {
+            let fetched = self.fetch_queue(queue, left, is_first)?;
+            let bytes = fetched.bytes();
+            is_first &= bytes == 0;
+            left = left.saturating_sub(bytes);
+            self.shared.count_mapped(bytes as u64);
+            Ok(fetched)
+        };
+        queues.iter().map(fetch).collect()
     }
 
     /// Reads, and waits for `limits.bytes_min` up to `limits.wait`. Returns at once when a queue
@@ -127,84 +112,167 @@ impl Client {
         queues: &[FetchQueue],
         limits: FetchLimits,
     ) -> Vec<Result<Fetched, Error>> {
-        unimplemented!()
+        let fetched = self.fetch_now(queues, limits.bytes_max);
+        let missing = missing(&fetched, &limits);
+        if limits.wait.is_zero() || missing == 0 {
+            return fetched;
+        }
+        self.fetch_later(queues.to_vec(), limits, missing).await
     }
 
-    /// `fetched` as Kafka record batches in order: stored batches verbatim (base offset patched),
-    /// runs of messages as batches made of them. Made batches are cached by position, so that the
-    /// readers of the tail convert once.
-    ///
-    /// # Errors
-    /// [`Error::Storage`] when a stored record does not parse.
-    pub fn batches(&self, fetched: &Fetched) -> Result<Vec<Bytes>, Error> {
-        unimplemented!()
-    }
-
-    /// `fetched` as RocketMQ messages from `offset` on: stored messages verbatim, records of
-    /// batches as messages made of them (cached). At most `messages_max` that pass `filter` by
-    /// name; the second value is where to go on reading.
-    ///
-    /// # Errors
-    /// [`Error::Storage`] when a stored record does not parse.
-    pub fn messages(
+    async fn fetch_later(
         &self,
-        fetched: &Fetched,
-        offset: QueueOffset,
-        messages_max: u32,
-        filter: Option<&TagFilter>,
-    ) -> Result<(Vec<MessageView>, QueueOffset), Error> {
-        unimplemented!()
+        mut queues: Vec<FetchQueue>,
+        limits: FetchLimits,
+        mut missing_bytes: usize,
+    ) -> Vec<Result<Fetched, Error>> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "tokio's clock, which tests can pause"
+        )]
+        let deadline = Instant::now() + limits.wait;
+        loop {
+            let watch = Watch::on(&queues, missing_bytes);
+            // What came between the last look and the registration is seen now.
+            let fetched = self.fetch_now(&queues, limits.bytes_max);
+            missing_bytes = missing(&fetched, &limits);
+            if missing_bytes == 0 || self.shared.check_running().is_err() {
+                return fetched;
+            }
+            for (queue, fetched) in queues.iter_mut().zip(&fetched) {
+                if let Ok(fetched) = fetched
+                    && fetched.records.is_empty()
+                {
+                    queue.offset = fetched.next_offset;
+                }
+            }
+            if tokio::time::timeout_at(deadline, watch.waiter.satisfied())
+                .await
+                .is_err()
+            {
+                return self.fetch_now(&queues, limits.bytes_max);
+            }
+        }
     }
 
-    /// The range of offsets a queue holds.
-    ///
-    /// # Errors
-    /// [`Error::QueueNotFound`].
-    pub fn offset_range(&self, topic: &Topic, queue: QueueId) -> Result<OffsetRange, Error> {
-        unimplemented!()
-    }
-
-    /// The first message stored (for a batch: with a record timestamp) at or after `time`:
-    /// its offset and its timestamp. `None` when all are older.
-    ///
-    /// # Errors
-    /// [`Error::QueueNotFound`].
-    pub fn offset_at(
+    fn fetch_queue(
         &self,
-        topic: &Topic,
-        queue: QueueId,
-        time: Timestamp,
-    ) -> Result<Option<(QueueOffset, Timestamp)>, Error> {
-        unimplemented!()
+        wanted: &FetchQueue,
+        bytes_left: usize,
+        is_first: bool,
+    ) -> Result<Fetched, Error> {
+        if !wanted.topic.spec().permission.is_readable() {
+            let name = wanted.topic.name();
+            return Err(Error::Forbidden(format!("topic {name} is not readable")));
+        }
+        let queue = wanted.topic.queue(wanted.queue)?;
+        let range = queue.range(self.shared.store.appended());
+        if !range.admits(wanted.offset) {
+            return Err(Error::OffsetOutOfRange {
+                requested: wanted.offset,
+                range,
+            });
+        }
+        let mut fetched = Fetched {
+            records: Vec::new(),
+            next_offset: wanted.offset,
+            range,
+        };
+        let bytes_max = wanted.bytes_max.min(bytes_left);
+        if bytes_left == 0 && !is_first {
+            return Ok(fetched);
+        }
+        let mut entries = Vec::new();
+        let (mut bytes, mut messages, mut skipped) = (0_usize, 0_u32, 0_usize);
+        self.shared.store.entries(&queue, wanted.offset, |entry| {
+            let next = entry.base.advance(u64::from(entry.count));
+            if next > range.end {
+                return false;
+            }
+            let size = usize::try_from(entry.size).unwrap_or(usize::MAX);
+            let wants = wanted
+                .filter
+                .as_ref()
+                .is_none_or(|filter| entry.tag == TAG_UNKNOWN || filter.may_match(entry.tag));
+            if !wants {
+                skipped += 1;
+                fetched.next_offset = next;
+                return skipped < FILTERED_MAX;
+            }
+            let is_over = bytes.saturating_add(size) > bytes_max
+                || messages.saturating_add(entry.count) > wanted.messages_max;
+            if is_over && !(entries.is_empty() && (is_first || size <= bytes_left)) {
+                return false;
+            }
+            bytes = bytes.saturating_add(size);
+            messages = messages.saturating_add(entry.count);
+            fetched.next_offset = next;
+            entries.push(entry);
+            !is_over
+        });
+        fetched.records.reserve_exact(entries.len());
+        for entry in entries {
+            fetched.records.push(self.stored(&entry)?);
+        }
+        Ok(fetched)
     }
 
-    /// When the message at `offset` was stored; `None` outside the range.
-    pub fn stored_at(
-        &self,
-        topic: &Topic,
-        queue: QueueId,
-        offset: QueueOffset,
-    ) -> Option<Timestamp> {
-        unimplemented!()
+    /// The record an entry names.
+    pub(super) fn stored(&self, entry: &Entry) -> Result<StoredRecord, Error> {
+        let length = usize::try_from(entry.size).unwrap_or(usize::MAX);
+        let bytes = self.shared.store.segments.slice(entry.position, length);
+        let bytes = bytes.ok_or_else(|| {
+            Error::Storage(format!(
+                "the log has no {length} bytes at {}",
+                entry.position
+            ))
+        })?;
+        Ok(StoredRecord {
+            base_offset: entry.base,
+            count: entry.count,
+            position: entry.position,
+            stored_at: entry.stored_at,
+            is_batch: is_batch(&bytes),
+            inner: (entry.inner != INNER_NONE).then_some(entry.inner),
+            bytes,
+        })
     }
+}
 
-    /// The message with the greatest timestamp: its offset and its timestamp (Kafka's -3).
-    ///
-    /// # Errors
-    /// [`Error::QueueNotFound`].
-    pub fn offset_of_max_timestamp(
-        &self,
-        topic: &Topic,
-        queue: QueueId,
-    ) -> Result<Option<(QueueOffset, Timestamp)>, Error> {
-        unimplemented!()
+/// Bytes a fetch still waits for; 0 when it can be answered.
+fn missing(fetched: &[Result<Fetched, Error>], limits: &FetchLimits) -> usize {
+    if fetched.iter().any(Result::is_err) {
+        return 0;
     }
+    let bytes = fetched.iter().flatten().map(Fetched::bytes).sum::<usize>();
+    limits.bytes_min.max(1).saturating_sub(bytes)
+}
 
-    /// The record that starts at `position`, by RocketMQ's offset message id.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] when none starts there.
-    pub fn record_at(&self, position: PhysicalOffset) -> Result<StoredRecord, Error> {
-        unimplemented!()
+/// A waiter, registered with its queues for as long as this lives.
+struct Watch {
+    waiter: Arc<Waiter>,
+    queues: Vec<Arc<Queue>>,
+}
+
+impl Watch {
+    /// Wakes once `bytes` more were appended to `queues` together.
+    fn on(queues: &[FetchQueue], bytes: usize) -> Self {
+        let waiter = Waiter::new(bytes);
+        let queues: Vec<_> = queues
+            .iter()
+            .filter_map(|wanted| wanted.topic.queue(wanted.queue).ok())
+            .collect();
+        for queue in &queues {
+            queue.waiters.add(&waiter);
+        }
+        Self { waiter, queues }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        for queue in &self.queues {
+            queue.waiters.remove(&self.waiter);
+        }
     }
 }

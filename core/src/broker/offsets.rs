@@ -1,8 +1,12 @@
 //! Group progress, one for all protocols, and small facts of the adapters' own.
 
-use crate::model::{GroupName, QueueId, QueueOffset, Timestamp, TopicName};
+use crate::model::{GroupName, QueueId, QueueOffset, TopicName};
+use crate::state::{Command, OffsetChange};
 use crate::{Client, Error};
 use serde::{Deserialize, Serialize};
+
+/// Producer ids reserved by one record of the log.
+const PRODUCER_ID_BLOCK: i64 = 1_000;
 
 /// How far a group has come in a queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +46,25 @@ impl Client {
         group: &GroupName,
         commits: Vec<OffsetCommit>,
     ) -> Result<(), Error> {
-        unimplemented!()
+        if commits.is_empty() {
+            return Ok(());
+        }
+        let committed_at = self.shared.clock.now().millis();
+        let change = |commit: OffsetCommit| OffsetChange {
+            topic: commit.topic.as_str().to_owned(),
+            queue: commit.queue.get(),
+            committed: CommittedOffset {
+                offset: commit.offset.get(),
+                leader_epoch: commit.leader_epoch,
+                metadata: commit.metadata,
+                committed_at,
+            },
+        };
+        let offsets = commits.into_iter().map(change).collect();
+        self.log(Command::CommitOffsets {
+            group: group.as_str().to_owned(),
+            offsets,
+        })
     }
 
     /// A group's progress in one queue.
@@ -53,7 +75,9 @@ impl Client {
         topic: &TopicName,
         queue: QueueId,
     ) -> Option<CommittedOffset> {
-        unimplemented!()
+        let state = self.shared.state.read();
+        let progress = state.groups.get(group.as_str())?;
+        progress.get(topic.as_str())?.get(&queue.get()).cloned()
     }
 
     /// All of a group's progress, ordered by topic and queue.
@@ -62,22 +86,44 @@ impl Client {
         &self,
         group: &GroupName,
     ) -> Vec<(TopicName, QueueId, CommittedOffset)> {
-        unimplemented!()
+        let state = self.shared.state.read();
+        let mut all = Vec::new();
+        for (topic, queues) in state.groups.get(group.as_str()).into_iter().flatten() {
+            // A name in the state was a name when it was committed.
+            let Ok(topic) = TopicName::new(topic) else {
+                continue;
+            };
+            for (queue, committed) in queues {
+                all.push((topic.clone(), QueueId::new(*queue), committed.clone()));
+            }
+        }
+        all
     }
 
-    /// Groups that have committed an offset or were created, in order of name.
+    /// Groups that have committed an offset, in order of name.
     #[must_use]
     pub fn groups(&self) -> Vec<GroupName> {
-        unimplemented!()
+        let state = self.shared.state.read();
+        state
+            .groups
+            .keys()
+            .filter_map(|name| GroupName::new(name).ok())
+            .collect()
     }
 
-    /// Forgets a group: its settings and its progress. Whether members are left is for the
-    /// caller to check.
+    /// Forgets a group's progress. Whether members are left is for the caller to check.
     ///
     /// # Errors
     /// [`Error::GroupNotFound`].
     pub fn delete_group(&self, group: &GroupName) -> Result<(), Error> {
-        unimplemented!()
+        let mut state = self.shared.state_mut();
+        if !state.groups.contains_key(group.as_str()) {
+            return Err(Error::GroupNotFound(group.clone()));
+        }
+        let command = Command::DeleteGroup {
+            group: group.as_str().to_owned(),
+        };
+        self.shared.log(&mut state, command)
     }
 
     /// Forgets a group's progress in one topic.
@@ -85,7 +131,8 @@ impl Client {
     /// # Errors
     /// A failed store.
     pub fn delete_offsets(&self, group: &GroupName, topic: &TopicName) -> Result<(), Error> {
-        unimplemented!()
+        let (group, topic) = (group.as_str().to_owned(), topic.as_str().to_owned());
+        self.log(Command::DeleteOffsets { group, topic })
     }
 
     /// A producer id no other producer of this store has had.
@@ -93,19 +140,38 @@ impl Client {
     /// # Errors
     /// A failed store.
     pub fn allocate_producer_id(&self) -> Result<i64, Error> {
-        unimplemented!()
+        let mut next = self.shared.next_producer_id.lock();
+        let mut state = self.shared.state_mut();
+        let id = next.unwrap_or(state.producer_ids);
+        if id >= state.producer_ids {
+            let below = id + PRODUCER_ID_BLOCK;
+            self.shared
+                .log(&mut state, Command::ReserveProducerIds { below })?;
+        }
+        *next = Some(id + 1);
+        Ok(id)
     }
 
     /// A durable fact of an adapter's own, by namespace and key.
     #[must_use]
     pub fn document(&self, namespace: &str, key: &str) -> Option<String> {
-        unimplemented!()
+        self.shared
+            .state
+            .read()
+            .documents
+            .get(namespace)?
+            .get(key)
+            .cloned()
     }
 
     /// All documents of a namespace, ordered by key.
     #[must_use]
     pub fn documents(&self, namespace: &str) -> Vec<(String, String)> {
-        unimplemented!()
+        let state = self.shared.state.read();
+        let documents = state.documents.get(namespace).into_iter().flatten();
+        documents
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
     }
 
     /// Writes (or with `None` removes) a document.
@@ -118,6 +184,16 @@ impl Client {
         key: &str,
         value: Option<String>,
     ) -> Result<(), Error> {
-        unimplemented!()
+        let (namespace, key) = (namespace.to_owned(), key.to_owned());
+        self.log(Command::PutDocument {
+            namespace,
+            key,
+            value,
+        })
+    }
+
+    fn log(&self, command: Command) -> Result<(), Error> {
+        let mut state = self.shared.state_mut();
+        self.shared.log(&mut state, command)
     }
 }

@@ -5,13 +5,20 @@ use crate::batch::RecordBatch;
 use crate::model::{
     Message, OffsetRange, PhysicalOffset, QueueId, QueueOffset, Timestamp, TopicName,
 };
+use crate::record::Draft;
+use crate::store::{Facts, FlushMode, FlushTicket, Pending, Placed};
 use crate::{Client, Error};
+use smallvec::SmallVec;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+
+/// Kafka's setting of a topic that stamps batches with the broker's time.
+const TIMESTAMP_TYPE: &str = "message.timestamp.type";
 
 /// How far a record must have come before its producer hears of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
-    /// As the topic, else the broker, is configured.
+    /// As the broker is configured.
     #[default]
     Configured,
     /// In the operating system: survives `kill -9`, not a power cut.
@@ -38,7 +45,8 @@ pub struct ProduceItem {
     pub queue: QueueId,
     /// The message or batch.
     pub payload: Payload,
-    /// Further topics (queue 0 of each) in which the record is indexed too: one body, many queues.
+    /// Further topics (queue 0 of each) in which a message is indexed too: one body, many
+    /// queues.
     pub also: Vec<TopicName>,
 }
 
@@ -57,7 +65,7 @@ pub struct Receipt {
     /// The batch was a retry of one already there: nothing was appended, `base_offset` is the
     /// original's.
     pub is_duplicate: bool,
-    flush: Option<crate::store::FlushWait>,
+    flush: Option<FlushTicket>,
 }
 
 impl Receipt {
@@ -71,8 +79,11 @@ impl Receipt {
     ///
     /// # Errors
     /// [`Error::FlushTimeout`], or [`Error::Storage`] when the flush failed.
-    pub async fn durable(self) -> Result<Self, Error> {
-        unimplemented!()
+    pub async fn durable(mut self) -> Result<Self, Error> {
+        if let Some(ticket) = self.flush.take() {
+            ticket.wait().await?;
+        }
+        Ok(self)
     }
 }
 
@@ -87,6 +98,131 @@ impl Client {
         items: Vec<ProduceItem>,
         durability: Durability,
     ) -> Vec<Result<Receipt, Error>> {
-        unimplemented!()
+        let mut outcomes: Vec<Result<Option<Arc<Topic>>, Error>> = Vec::with_capacity(items.len());
+        let mut pending = Vec::with_capacity(items.len());
+        for item in items {
+            let topic = Arc::clone(&item.topic);
+            outcomes.push(self.prepare(item).map(|record| {
+                pending.push(record);
+                Some(topic)
+            }));
+        }
+        let queues: SmallVec<[_; 8]> = pending
+            .iter()
+            .map(|record| Arc::clone(&record.queue))
+            .collect();
+        let mut placed = self.shared.store.append(pending).into_iter().zip(queues);
+        let receipts = outcomes.into_iter().map(|outcome| {
+            outcome?;
+            let Some((placed, queue)) = placed.next() else {
+                return Err(Error::Internal("a record has no outcome".to_owned()));
+            };
+            let placed = placed?;
+            let range = queue.range(self.shared.store.appended());
+            Ok(self.receipt(&placed, range, durability))
+        });
+        receipts.collect()
+    }
+
+    fn prepare(&self, item: ProduceItem) -> Result<Pending, Error> {
+        self.shared.check_running()?;
+        let ProduceItem {
+            topic,
+            queue: id,
+            payload,
+            also,
+        } = item;
+        let spec = topic.spec();
+        if !spec.permission.is_writable() {
+            return Err(Error::Forbidden(format!(
+                "topic {} is not writable",
+                topic.name()
+            )));
+        }
+        let queue = topic.queue(id)?;
+        let also = self.further_queues(&also)?;
+        let (facts, draft) = match payload {
+            Payload::Message(message) => {
+                self.check_size(message.body.len())?;
+                let facts = Facts::of_message(topic.name(), &message);
+                if facts.has_reserved {
+                    let text = "a property is reserved for the broker".to_owned();
+                    return Err(Error::Invalid(text));
+                }
+                let names: SmallVec<[TopicName; 1]> =
+                    also.iter().map(|queue| queue.topic().clone()).collect();
+                let draft = Draft::message(topic.name(), id, message, &names).map_err(|size| {
+                    Error::MessageTooLarge {
+                        size,
+                        limit: 32_767,
+                    }
+                })?;
+                (facts, draft)
+            }
+            Payload::Batch(batch) => {
+                self.check_size(batch.bytes().len())?;
+                let is_stamped = spec
+                    .attributes
+                    .get(TIMESTAMP_TYPE)
+                    .is_some_and(|kind| kind == "LogAppendTime");
+                let batch = if is_stamped {
+                    batch.with_log_append_time(self.shared.clock.now())
+                } else {
+                    batch
+                };
+                let host = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+                (
+                    Facts::of_batch(batch.header()),
+                    Draft::batch(topic.name(), id, &batch, host),
+                )
+            }
+        };
+        Ok(Pending {
+            draft,
+            facts,
+            queue,
+            also,
+        })
+    }
+
+    fn further_queues(
+        &self,
+        names: &[TopicName],
+    ) -> Result<SmallVec<[Arc<crate::queue::Queue>; 1]>, Error> {
+        let queue = |name: &TopicName| {
+            let topic = self.topic(name.as_str());
+            topic
+                .ok_or_else(|| Error::TopicNotFound(name.clone()))?
+                .queue(QueueId::new(0))
+        };
+        names.iter().map(queue).collect()
+    }
+
+    fn check_size(&self, size: usize) -> Result<(), Error> {
+        let limit = self.shared.config.topics.message_bytes_max;
+        if size > limit {
+            Err(Error::MessageTooLarge { size, limit })
+        } else {
+            Ok(())
+        }
+    }
+
+    fn receipt(&self, placed: &Placed, range: OffsetRange, durability: Durability) -> Receipt {
+        let flushed = match durability {
+            Durability::Configured => self.shared.config.store.flush == FlushMode::Sync,
+            Durability::Appended => false,
+            Durability::Flushed => true,
+        };
+        let flush = flushed
+            .then(|| self.shared.store.flush_ticket(placed.end))
+            .flatten();
+        Receipt {
+            base_offset: placed.base,
+            position: placed.position,
+            stored_at: placed.stored_at,
+            range,
+            is_duplicate: placed.is_duplicate,
+            flush,
+        }
     }
 }

@@ -1,4 +1,34 @@
-//! RocketMQ's commit log record, written and read.
+//! RocketMQ's commit log record (`CommitLog`, `MessageExtEncoder`), which is also its wire form.
+//!
+//! ```text
+//! 0         4        8         12       16     20            28
+//! | size 4 | magic 4 | crc 4   | queue 4 | flag 4 | queue offset 8 |
+//! | physical offset 8 | sysflag 4 | born 8 | born host 8/20 | stored 8 |
+//! | store host 8/20 | reconsume 4 | prepared 8 | body length 4 | body |
+//! | topic length 1 (V1) or 2 (V2) | topic | property length 2 | properties |
+//! ```
+//! The last property is always `__CRC32#`: the CRC-32 of every byte before it, so that a torn
+//! or rotten header is found as surely as a rotten body.
+
+mod draft;
+mod view;
+
+pub(crate) use draft::Encoded;
+pub use draft::{Draft, Placement};
+pub use view::{RecordError, RecordView};
+pub(crate) use view::{is_batch, is_blank};
+
+/// Magic of a record whose topic length takes one byte.
+pub const MAGIC_V1: u32 = 0xDAA3_20A7;
+/// Magic of a record whose topic length takes two bytes (topics longer than 127).
+pub const MAGIC_V2: u32 = 0xDAA3_20AB;
+/// Magic of the filler at a segment's end.
+pub const MAGIC_BLANK: u32 = 0xCBD4_3194;
+/// Bytes of the filler that are written: its length and its magic.
+pub const BLANK_BYTES: u64 = 8;
+
+/// `__CRC32#` `\x01` ten digits `\x02`.
+const CRC_PROPERTY_BYTES: usize = 20;
 
 /// Java's `String.hashCode` of a tag: over UTF-16 units, wrapping.
 #[must_use]
@@ -6,4 +36,30 @@ pub fn tag_hash(tag: &str) -> i32 {
     tag.encode_utf16().fold(0, |hash: i32, unit| {
         hash.wrapping_mul(31).wrapping_add(i32::from(unit))
     })
+}
+
+/// RocketMQ's body checksum: CRC-32 without its sign bit.
+fn body_crc(body: &[&[u8]]) -> u32 {
+    crc32(body) & 0x7FFF_FFFF
+}
+
+/// CRC-32 of `parts` as one run of bytes.
+fn crc32(parts: &[&[u8]]) -> u32 {
+    let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32IsoHdlc);
+    for part in parts {
+        digest.update(part);
+    }
+    u32::try_from(digest.finalize()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tag_hash_is_java_string_hash_code() {
+        assert_eq!(tag_hash("TagA"), 2_598_919);
+        assert_eq!(tag_hash(""), 0);
+        assert_eq!(tag_hash("polygenelubricants"), i32::MIN);
+    }
 }

@@ -1,5 +1,51 @@
-//! The commit log: segments, appending, flushing, recovery.
+//! The commit log: the only thing written on the way to an acknowledgement, and the only source
+//! of truth. It knows records, positions and queues' indexes; not what a record means.
 
-/// Waits for the flush of one position.
-#[derive(Debug)]
-pub struct FlushWait;
+mod append;
+mod config;
+mod facts;
+mod flusher;
+mod health;
+mod mapping;
+mod recovery;
+mod scan;
+mod segment;
+mod segments;
+mod staging;
+mod tail;
+mod watermark;
+
+pub(crate) use append::{Chore, Pending, Placed, Store};
+pub use config::{FlushMode, StoreConfig};
+pub(crate) use facts::Facts;
+pub(crate) use flusher::FlushTicket;
+use health::Health;
+pub(crate) use recovery::Opening;
+use scan::Scan;
+pub(crate) use scan::Scanned;
+use segments::Segments;
+use watermark::Watermark;
+
+use bytes::Bytes;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+/// Maps a whole file that never changes.
+pub(crate) fn map_whole(path: &Path) -> io::Result<Bytes> {
+    let file = File::open(path)?;
+    let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+    if length == 0 {
+        return Ok(Bytes::new());
+    }
+    mapping::Mapping::new(&file, length).map(|mapping| mapping.bytes().clone())
+}
+
+/// CRC-32 of a derived file's part.
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
+    u32::try_from(crc_fast::checksum(
+        crc_fast::CrcAlgorithm::Crc32IsoHdlc,
+        bytes,
+    ))
+    .unwrap_or(0)
+}

@@ -1,0 +1,226 @@
+//! Finding messages by time, position and key.
+
+use super::{StoredRecord, Topic};
+use crate::batch::{BatchHeader, RecordBatch};
+use crate::index::{Entry, INNER_NONE, RunView, TAG_UNKNOWN, key_hash};
+use crate::model::{OffsetRange, PhysicalOffset, QueueId, QueueOffset, Timestamp};
+use crate::queue::Queue;
+use crate::record::RecordView;
+use crate::{Client, Error};
+use std::ops::Range;
+
+impl Client {
+    /// The range of offsets a queue holds.
+    ///
+    /// # Errors
+    /// [`Error::QueueNotFound`].
+    pub fn offset_range(&self, topic: &Topic, queue: QueueId) -> Result<OffsetRange, Error> {
+        Ok(topic.queue(queue)?.range(self.shared.store.appended()))
+    }
+
+    /// The bytes the log holds: the oldest kept, and one past the newest.
+    #[must_use]
+    pub fn log_range(&self) -> Range<PhysicalOffset> {
+        let first = self
+            .shared
+            .store
+            .segments
+            .all()
+            .first()
+            .map(|segment| segment.base());
+        first.unwrap_or_default()..PhysicalOffset::new(self.shared.store.appended())
+    }
+
+    /// The first message whose own timestamp (RocketMQ's born time, Kafka's `CreateTime`) is at
+    /// or after `time`: its offset and that timestamp. `None` when all are older.
+    ///
+    /// # Errors
+    /// [`Error::QueueNotFound`].
+    pub fn offset_at(
+        &self,
+        topic: &Topic,
+        queue: QueueId,
+        time: Timestamp,
+    ) -> Result<Option<(QueueOffset, Timestamp)>, Error> {
+        let queue = topic.queue(queue)?;
+        for run in self.runs(&queue) {
+            if run.time_max() < time {
+                continue;
+            }
+            for entry in self.written(&run) {
+                if let Some(found) = self.first_at(&entry, time)? {
+                    return Ok(Some(found));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first message stored at or after `time`. `None` when all are older.
+    ///
+    /// # Errors
+    /// [`Error::QueueNotFound`].
+    pub fn offset_stored_at(
+        &self,
+        topic: &Topic,
+        queue: QueueId,
+        time: Timestamp,
+    ) -> Result<Option<QueueOffset>, Error> {
+        let queue = topic.queue(queue)?;
+        let end = queue.range(self.shared.store.appended()).end;
+        for run in self.runs(&queue) {
+            let index = run.partition_point(|entry| entry.stored_at < time);
+            if let Some(entry) = run.entry(index) {
+                return Ok((entry.base < end).then_some(entry.base));
+            }
+        }
+        Ok(None)
+    }
+
+    /// When the message at `offset` was stored; `None` outside the range.
+    #[must_use]
+    pub fn stored_at(
+        &self,
+        topic: &Topic,
+        queue: QueueId,
+        offset: QueueOffset,
+    ) -> Option<Timestamp> {
+        let queue = topic.queue(queue).ok()?;
+        let range = queue.range(self.shared.store.appended());
+        if offset < range.start || offset >= range.end {
+            return None;
+        }
+        let mut found = None;
+        self.shared.store.entries(&queue, offset, |entry| {
+            found = Some(entry.stored_at);
+            false
+        });
+        found
+    }
+
+    /// The message with the greatest timestamp, the first of several: its offset and timestamp.
+    ///
+    /// # Errors
+    /// [`Error::QueueNotFound`].
+    pub fn offset_of_max_timestamp(
+        &self,
+        topic: &Topic,
+        queue: QueueId,
+    ) -> Result<Option<(QueueOffset, Timestamp)>, Error> {
+        let runs = self.runs(&*topic.queue(queue)?);
+        let Some(time) = runs.iter().map(RunView::time_max).max() else {
+            return Ok(None);
+        };
+        self.offset_at(topic, queue, time)
+    }
+
+    /// The record that starts at `position`, by RocketMQ's offset message id.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when none starts there.
+    pub fn record_at(&self, position: PhysicalOffset) -> Result<StoredRecord, Error> {
+        let none = || Error::Invalid(format!("no record starts at {position}"));
+        let end = PhysicalOffset::new(self.shared.store.appended());
+        let segment = self.shared.store.segments.find(position).ok_or_else(none)?;
+        let written = usize::try_from(position.distance_to(end)).unwrap_or(usize::MAX);
+        let record = RecordView::parse(&segment.slice(position, written)).map_err(|_| none())?;
+        if record.position() != position || record.verify().is_err() {
+            return Err(none());
+        }
+        let header = record
+            .is_batch()
+            .then(|| BatchHeader::read(&record.body()).ok())
+            .flatten();
+        Ok(StoredRecord {
+            base_offset: record.queue_offset(),
+            count: header.map_or(1, |header| header.count),
+            position,
+            stored_at: record.stored_at(),
+            is_batch: record.is_batch(),
+            inner: None,
+            bytes: record.bytes().clone(),
+        })
+    }
+
+    /// The newest `limit` records of `topic` with that key (one of KEYS, or UNIQ_KEY) stored
+    /// within `times`, the newest first. Records of batches are not indexed by key yet.
+    #[must_use]
+    pub fn query_key(
+        &self,
+        topic: &str,
+        key: &str,
+        times: &Range<Timestamp>,
+        limit: usize,
+    ) -> Vec<StoredRecord> {
+        let positions = self.shared.store.positions_of_key(key_hash(topic, key));
+        let records = positions
+            .into_iter()
+            .filter_map(|position| self.record_at(position).ok());
+        let matching = records.filter(|record| {
+            times.contains(&record.stored_at)
+                && RecordView::parse(&record.bytes).is_ok_and(|view| view.topic() == topic)
+        });
+        matching.take(limit).collect()
+    }
+
+    /// A queue's runs in offset order, the open one last.
+    fn runs(&self, queue: &Queue) -> Vec<RunView> {
+        // In this order: a run that closes meanwhile is seen twice rather than not at all.
+        let open = queue.open_run();
+        let closing = queue.closing_run();
+        let mut runs = self.shared.store.stretches.runs(queue.number());
+        for run in closing.into_iter().chain([open]) {
+            let is_new = runs.last().is_none_or(|last| last.end() <= run.base());
+            if is_new && run.len() > 0 {
+                runs.push(run);
+            }
+        }
+        runs
+    }
+
+    /// The entries of a run whose records are written.
+    fn written(&self, run: &RunView) -> impl Iterator<Item = Entry> {
+        let appended = self.shared.store.appended();
+        (0..run.len())
+            .map_while(|index| run.entry(index))
+            .take_while(move |entry| entry.position.advance(entry.size.into()).get() <= appended)
+    }
+
+    fn first_at(
+        &self,
+        entry: &Entry,
+        time: Timestamp,
+    ) -> Result<Option<(QueueOffset, Timestamp)>, Error> {
+        let stored = self.stored(entry)?;
+        let damaged = |error: &dyn std::fmt::Display| {
+            Error::Storage(format!(
+                "the record at {} is damaged: {error}",
+                entry.position
+            ))
+        };
+        let record = RecordView::parse(&stored.bytes).map_err(|error| damaged(&error))?;
+        if entry.tag != TAG_UNKNOWN || !record.is_batch() {
+            let born_at = record.born_at();
+            return Ok((born_at >= time).then_some((entry.base, born_at)));
+        }
+        let batch = RecordBatch::stored(record.body()).map_err(|error| damaged(&error))?;
+        if batch.header().max_timestamp < time {
+            return Ok(None);
+        }
+        let Ok(records) = batch.records() else {
+            return Ok(None);
+        };
+        let first = records.stamps().map_while(Result::ok).find(|stamp| {
+            stamp.timestamp >= time
+                && (entry.inner == INNER_NONE || entry.inner == stamp.offset_delta)
+        });
+        Ok(first.map(|stamp| {
+            let delta = if entry.inner == INNER_NONE {
+                stamp.offset_delta
+            } else {
+                0
+            };
+            (entry.base.advance(u64::from(delta)), stamp.timestamp)
+        }))
+    }
+}

@@ -1,0 +1,251 @@
+//! The immutable index file of a closed stretch. All numbers are little-endian.
+//!
+//! ```text
+//! header 80    | magic 8 | crc of the rest of the header 4 | crc of the body 4 | base 8 | end 8
+//!              | first time 8 | last time 8 | queues 4 | entries 4 | keys 4 | zero 20 |
+//! directory    queues x 48, by queue number
+//!              | queue 4 | entries 4 | first entry 4 | zero 4 | base offset 8 | end offset 8
+//!              | greatest timestamp 8 | zero 8 |
+//! entries      28 each, the runs one after the other
+//! keys         keys x 8, by hash: | hash 4 | position 4 |
+//! ```
+
+use super::entry::{Origin, PackedEntry};
+use super::run::RunView;
+use super::stretch::ClosedStretch;
+use crate::model::{PhysicalOffset, QueueOffset, Timestamp};
+use bytes::Bytes;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+const MAGIC: &[u8; 8] = b"GTRYIX01";
+const HEADER_BYTES: usize = 80;
+const CHECKED_FROM: usize = 12;
+const DIRECTORY_BYTES: usize = 48;
+const KEY_BYTES: usize = 8;
+
+/// A mapped index file.
+#[derive(Debug)]
+pub(crate) struct IndexFile {
+    bytes: Bytes,
+    base: PhysicalOffset,
+    end: PhysicalOffset,
+    times: (Timestamp, Timestamp),
+    queues: usize,
+    entries_at: usize,
+    keys_at: usize,
+    keys: usize,
+}
+
+/// Hash of a key within its topic: FNV-1a over `topic # key`, as stored in the key table.
+pub(crate) fn key_hash(topic: &str, key: &str) -> u32 {
+    let bytes = topic
+        .bytes()
+        .chain(std::iter::once(b'#'))
+        .chain(key.bytes());
+    bytes.fold(0x811C_9DC5, |hash: u32, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    })
+}
+
+impl IndexFile {
+    /// The file's path: named like a segment, by the stretch's first byte.
+    pub(super) fn path(directory: &Path, base: PhysicalOffset) -> PathBuf {
+        directory.join(format!("{:020}.index", base.get()))
+    }
+
+    /// Writes `stretch`'s file: under another name first, so that it is there whole or not.
+    pub(super) fn write(directory: &Path, stretch: &ClosedStretch) -> io::Result<()> {
+        let path = Self::path(directory, stretch.base);
+        let unfinished = path.with_extension("unfinished");
+        let mut file = File::create(&unfinished)?;
+        file.write_all(&encode(stretch))?;
+        file.sync_all()?;
+        std::fs::rename(&unfinished, &path)?;
+        File::open(directory)?.sync_all()
+    }
+
+    /// Opens and checks a file's header; the body's checksum is for `verify`.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let bytes = crate::store::map_whole(path)?;
+        Self::parse(bytes).ok_or_else(|| io::Error::other("not a whole index file"))
+    }
+
+    fn parse(bytes: Bytes) -> Option<Self> {
+        let header = bytes.get(..HEADER_BYTES)?;
+        let crc = crate::store::crc32(header.get(CHECKED_FROM..)?);
+        (header.get(..8)? == MAGIC && u32_at(header, 8)? == crc).then_some(())?;
+        let count = |at| u32_at(&bytes, at).and_then(|count| usize::try_from(count).ok());
+        let (queues, entries, keys) = (count(48)?, count(52)?, count(56)?);
+        let entries_at = HEADER_BYTES + queues.checked_mul(DIRECTORY_BYTES)?;
+        let keys_at = entries_at + entries.checked_mul(PackedEntry::BYTES)?;
+        (keys_at + keys.checked_mul(KEY_BYTES)? == bytes.len()).then_some(())?;
+        Some(Self {
+            base: PhysicalOffset::new(u64_at(&bytes, 16)?),
+            end: PhysicalOffset::new(u64_at(&bytes, 24)?),
+            times: (time_at(&bytes, 32)?, time_at(&bytes, 40)?),
+            queues,
+            entries_at,
+            keys_at,
+            keys,
+            bytes,
+        })
+    }
+
+    pub(super) const fn base(&self) -> PhysicalOffset {
+        self.base
+    }
+
+    pub(super) const fn end(&self) -> PhysicalOffset {
+        self.end
+    }
+
+    pub(super) const fn times(&self) -> (Timestamp, Timestamp) {
+        self.times
+    }
+
+    /// Each queue that has entries here, with the offset after its last one.
+    pub(super) fn queue_ends(&self) -> impl Iterator<Item = (u32, QueueOffset)> {
+        (0..self.queues).filter_map(|index| {
+            let at = HEADER_BYTES + index * DIRECTORY_BYTES;
+            Some((
+                u32_at(&self.bytes, at)?,
+                QueueOffset::new(u64_at(&self.bytes, at + 24)?),
+            ))
+        })
+    }
+
+    pub(super) fn run(&self, queue: u32) -> Option<RunView> {
+        let (mut low, mut high) = (0, self.queues);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if u32_at(&self.bytes, HEADER_BYTES + middle * DIRECTORY_BYTES)? < queue {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        let at = HEADER_BYTES + low * DIRECTORY_BYTES;
+        (low < self.queues && u32_at(&self.bytes, at)? == queue).then_some(())?;
+        let count = usize::try_from(u32_at(&self.bytes, at + 4)?).ok()?;
+        let first = usize::try_from(u32_at(&self.bytes, at + 8)?).ok()?;
+        let start = self.entries_at + first.checked_mul(PackedEntry::BYTES)?;
+        let end = start + count.checked_mul(PackedEntry::BYTES)?;
+        (end <= self.keys_at).then_some(())?;
+        let base = QueueOffset::new(u64_at(&self.bytes, at + 16)?);
+        Some(RunView::File {
+            origin: Origin {
+                base,
+                position: self.base,
+                time: self.times.0,
+            },
+            end: QueueOffset::new(u64_at(&self.bytes, at + 24)?),
+            time_max: time_at(&self.bytes, at + 32)?,
+            entries: self.bytes.slice(start..end),
+        })
+    }
+
+    pub(super) fn positions_of_key(&self, hash: u32) -> Vec<PhysicalOffset> {
+        let key = |index: usize| {
+            let at = self.keys_at + index * KEY_BYTES;
+            Some((u32_at(&self.bytes, at)?, u32_at(&self.bytes, at + 4)?))
+        };
+        let (mut low, mut high) = (0, self.keys);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if key(middle).is_some_and(|(candidate, _)| candidate < hash) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        let found = (low..self.keys).map_while(|index| key(index).filter(|key| key.0 == hash));
+        found
+            .map(|(_, position)| self.base.advance(u64::from(position)))
+            .collect()
+    }
+}
+
+fn encode(stretch: &ClosedStretch) -> Vec<u8> {
+    let entries: usize = stretch.runs.values().map(|run| run.packed().len()).sum();
+    let mut out = Vec::with_capacity(
+        HEADER_BYTES
+            + stretch.runs.len() * DIRECTORY_BYTES
+            + entries * PackedEntry::BYTES
+            + stretch.keys.len() * KEY_BYTES,
+    );
+    out.resize(HEADER_BYTES, 0);
+    let mut first = 0_usize;
+    for (queue, run) in &stretch.runs {
+        push_u32s(
+            &mut out,
+            [*queue, to_u32(run.packed().len()), to_u32(first), 0],
+        );
+        out.extend_from_slice(&run.base().get().to_le_bytes());
+        out.extend_from_slice(&run.end().get().to_le_bytes());
+        out.extend_from_slice(&run.time_max().millis().to_le_bytes());
+        out.extend_from_slice(&[0; 8]);
+        first += run.packed().len();
+    }
+    for entry in stretch.runs.values().flat_map(|run| run.packed()) {
+        entry.write(&mut out);
+    }
+    let mut keys = stretch.keys.clone();
+    keys.sort_unstable();
+    for key in &keys {
+        push_u32s(&mut out, [key.hash, key.position]);
+    }
+    let header = encode_header(
+        stretch,
+        entries,
+        out.get(HEADER_BYTES..).unwrap_or_default(),
+    );
+    if let Some(slot) = out.get_mut(..HEADER_BYTES) {
+        slot.copy_from_slice(&header);
+    }
+    out
+}
+
+fn encode_header(stretch: &ClosedStretch, entries: usize, body: &[u8]) -> Vec<u8> {
+    let mut rest = Vec::with_capacity(HEADER_BYTES);
+    push_u32s(&mut rest, [crate::store::crc32(body)]);
+    rest.extend_from_slice(&stretch.base.get().to_le_bytes());
+    rest.extend_from_slice(&stretch.end.get().to_le_bytes());
+    rest.extend_from_slice(&stretch.first_time.millis().to_le_bytes());
+    rest.extend_from_slice(&stretch.last_time.millis().to_le_bytes());
+    let counts = [
+        to_u32(stretch.runs.len()),
+        to_u32(entries),
+        to_u32(stretch.keys.len()),
+    ];
+    push_u32s(&mut rest, counts);
+    rest.resize(HEADER_BYTES - CHECKED_FROM, 0);
+    let mut header = MAGIC.to_vec();
+    push_u32s(&mut header, [crate::store::crc32(&rest)]);
+    header.extend_from_slice(&rest);
+    header
+}
+
+fn push_u32s<const N: usize>(out: &mut Vec<u8>, values: [u32; N]) {
+    for value in values {
+        out.extend_from_slice(&value.to_le_bytes());
+    }
+}
+
+/// Counts within a stretch, which has at most 2^32 bytes.
+fn to_u32(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
+}
+
+fn time_at(bytes: &[u8], at: usize) -> Option<Timestamp> {
+    u64_at(bytes, at).map(|bits| Timestamp::from_millis(bits.cast_signed()))
+}

@@ -1,0 +1,290 @@
+//! A record as it stands in the log or came from one, read without copying.
+
+use super::{CRC_PROPERTY_BYTES, MAGIC_BLANK, MAGIC_V1, MAGIC_V2, body_crc, crc32};
+use crate::model::{
+    Message, PhysicalOffset, Properties, QueueId, QueueOffset, SysFlag, Timestamp, property,
+};
+use bytes::{Buf, Bytes};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// Why bytes are no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// Fewer bytes than the record says it has.
+    #[error("the record ends after {available} of {needed} bytes")]
+    Truncated {
+        /// Bytes the record needs.
+        needed: usize,
+        /// Bytes there are.
+        available: usize,
+    },
+    /// Not a record's magic: zeros, a filler, or something else altogether.
+    #[error("magic {0:#010x} is not a record's")]
+    Magic(u32),
+    /// The lengths inside do not add up to the record's size.
+    #[error("the lengths do not add up to the record's size")]
+    Lengths,
+    /// A checksum does not match.
+    #[error("the record's checksum does not match")]
+    Checksum,
+}
+
+/// A parsed record. Fields are read when asked for.
+#[derive(Clone, Debug)]
+pub struct RecordView {
+    bytes: Bytes,
+    sys_flag: SysFlag,
+    born_host_at: usize,
+    store_host_at: usize,
+    body_at: usize,
+    body_end: usize,
+    topic_at: usize,
+    topic_end: usize,
+    properties_at: usize,
+    properties_end: usize,
+}
+
+impl RecordView {
+    /// Parses the record at the start of `bytes`, which may go on after it.
+    ///
+    /// # Errors
+    /// What is wrong; checksums are not looked at (see [`RecordView::verify`]).
+    pub fn parse(bytes: &Bytes) -> Result<Self, RecordError> {
+        let available = bytes.len();
+        let truncated = |needed| RecordError::Truncated { needed, available };
+        let size = read_u32(bytes, 0).ok_or_else(|| truncated(8))?;
+        let magic = read_u32(bytes, 4).ok_or_else(|| truncated(8))?;
+        if magic != MAGIC_V1 && magic != MAGIC_V2 {
+            return Err(RecordError::Magic(magic));
+        }
+        let size = usize::try_from(size).map_err(|_| RecordError::Lengths)?;
+        if available < size {
+            return Err(truncated(size));
+        }
+        Self::lay_out(bytes.slice(..size), magic == MAGIC_V2).ok_or(RecordError::Lengths)
+    }
+
+    fn lay_out(bytes: Bytes, is_v2: bool) -> Option<Self> {
+        let sys_flag = SysFlag::from_bits(i32::from_be_bytes(array(&bytes, 36)?));
+        let host = |bit| if sys_flag.has(bit) { 20_usize } else { 8 };
+        let born_host_at = 48_usize;
+        let store_host_at = born_host_at + host(SysFlag::BORN_HOST_V6) + 8;
+        let body_length_at = store_host_at + host(SysFlag::STORE_HOST_V6) + 12;
+        let body_at = body_length_at + 4;
+        let body_end = body_at.checked_add(read_usize(&bytes, body_length_at)?)?;
+        let (topic_length, topic_at) = if is_v2 {
+            (
+                usize::from(u16::from_be_bytes(array(&bytes, body_end)?)),
+                body_end + 2,
+            )
+        } else {
+            (usize::from(*bytes.get(body_end)?), body_end + 1)
+        };
+        let topic_end = topic_at + topic_length;
+        let properties_at = topic_end + 2;
+        let length = usize::from(u16::from_be_bytes(array(&bytes, topic_end)?));
+        let properties_end = properties_at + length;
+        (properties_end == bytes.len()).then_some(())?;
+        Some(Self {
+            bytes,
+            sys_flag,
+            born_host_at,
+            store_host_at,
+            body_at,
+            body_end,
+            topic_at,
+            topic_end,
+            properties_at,
+            properties_end,
+        })
+    }
+
+    /// Checks the body's CRC, and the whole record's where it carries one.
+    ///
+    /// # Errors
+    /// [`RecordError::Checksum`].
+    pub fn verify(&self) -> Result<(), RecordError> {
+        let stored = read_u32(&self.bytes, 8).unwrap_or(0);
+        let body = self
+            .bytes
+            .get(self.body_at..self.body_end)
+            .unwrap_or_default();
+        if stored != body_crc(&[body]) || self.whole_crc_is_wrong() {
+            return Err(RecordError::Checksum);
+        }
+        Ok(())
+    }
+
+    fn whole_crc_is_wrong(&self) -> bool {
+        let before = self.bytes.len().saturating_sub(CRC_PROPERTY_BYTES);
+        let (Some(record), Some(last)) = (self.bytes.get(..before), self.bytes.get(before..))
+        else {
+            return false;
+        };
+        let name = property::CRC32.as_bytes();
+        let Some(digits) = last.strip_prefix(name).and_then(|rest| rest.get(1..11)) else {
+            return false;
+        };
+        let stored = digits.iter().rev().fold(0_u64, |value, digit| {
+            value
+                .wrapping_mul(10)
+                .wrapping_add(u64::from(digit.wrapping_sub(b'0')))
+        });
+        stored != u64::from(crc32(&[record]))
+    }
+
+    /// The whole record.
+    #[must_use]
+    pub const fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The queue it was written to.
+    #[must_use]
+    pub fn queue(&self) -> QueueId {
+        QueueId::new(read_u32(&self.bytes, 12).unwrap_or(0))
+    }
+
+    /// The offset of its first message.
+    #[must_use]
+    pub fn queue_offset(&self) -> QueueOffset {
+        QueueOffset::new(self.u64_at(20))
+    }
+
+    /// Where it says it stands.
+    #[must_use]
+    pub fn position(&self) -> PhysicalOffset {
+        PhysicalOffset::new(self.u64_at(28))
+    }
+
+    /// Its flags.
+    #[must_use]
+    pub const fn sys_flag(&self) -> SysFlag {
+        self.sys_flag
+    }
+
+    /// Whether the body is a Kafka record batch.
+    #[must_use]
+    pub const fn is_batch(&self) -> bool {
+        self.sys_flag.has(SysFlag::INNER_BATCH)
+    }
+
+    /// When the producer made it.
+    #[must_use]
+    pub fn born_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.i64_at(40))
+    }
+
+    /// Who made it.
+    #[must_use]
+    pub fn born_host(&self) -> SocketAddr {
+        self.host_at(self.born_host_at, self.sys_flag.has(SysFlag::BORN_HOST_V6))
+    }
+
+    /// When the broker stored it.
+    #[must_use]
+    pub fn stored_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.i64_at(self.store_host_at - 8))
+    }
+
+    /// Who stored it.
+    #[must_use]
+    pub fn store_host(&self) -> SocketAddr {
+        self.host_at(
+            self.store_host_at,
+            self.sys_flag.has(SysFlag::STORE_HOST_V6),
+        )
+    }
+
+    /// How often a group has tried it before.
+    #[must_use]
+    pub fn reconsume_times(&self) -> i32 {
+        array(&self.bytes, self.body_at - 16).map_or(0, i32::from_be_bytes)
+    }
+
+    /// The body: the application's, or a record batch.
+    #[must_use]
+    pub fn body(&self) -> Bytes {
+        self.bytes.slice(self.body_at..self.body_end)
+    }
+
+    /// The topic's name; empty when it is not UTF-8.
+    #[must_use]
+    pub fn topic(&self) -> &str {
+        let name = self
+            .bytes
+            .get(self.topic_at..self.topic_end)
+            .unwrap_or_default();
+        std::str::from_utf8(name).unwrap_or_default()
+    }
+
+    /// The property area with core's CRC at its end; empty when it is not UTF-8.
+    #[must_use]
+    pub fn properties(&self) -> Properties {
+        let area = self.bytes.slice(self.properties_at..self.properties_end);
+        Properties::from_wire(area).unwrap_or_default()
+    }
+
+    /// The message as its producer gave it.
+    #[must_use]
+    pub fn to_message(&self) -> Message {
+        Message {
+            body: self.body(),
+            properties: self.properties(),
+            flag: array(&self.bytes, 16).map_or(0, i32::from_be_bytes),
+            sys_flag: self.sys_flag,
+            born_at: self.born_at(),
+            born_host: self.born_host(),
+            reconsume_times: self.reconsume_times(),
+        }
+    }
+
+    fn u64_at(&self, at: usize) -> u64 {
+        array(&self.bytes, at).map_or(0, u64::from_be_bytes)
+    }
+
+    fn i64_at(&self, at: usize) -> i64 {
+        array(&self.bytes, at).map_or(0, i64::from_be_bytes)
+    }
+
+    fn host_at(&self, at: usize, is_v6: bool) -> SocketAddr {
+        let mut rest = self.bytes.get(at..).unwrap_or_default();
+        let address: IpAddr = if is_v6 {
+            rest.try_get_u128()
+                .map_or(Ipv6Addr::UNSPECIFIED, Ipv6Addr::from)
+                .into()
+        } else {
+            rest.try_get_u32()
+                .map_or(Ipv4Addr::UNSPECIFIED, Ipv4Addr::from)
+                .into()
+        };
+        let port = rest
+            .try_get_u32()
+            .ok()
+            .and_then(|port| u16::try_from(port).ok());
+        SocketAddr::new(address, port.unwrap_or(0))
+    }
+}
+
+/// Whether the record's body is a batch, without parsing the record.
+pub(crate) fn is_batch(bytes: &[u8]) -> bool {
+    let bits = array(bytes, 36).map_or(0, i32::from_be_bytes);
+    SysFlag::from_bits(bits).has(SysFlag::INNER_BATCH)
+}
+
+/// Whether a segment's filler stands at the start of `bytes`.
+pub(crate) fn is_blank(bytes: &[u8]) -> bool {
+    read_u32(bytes, 4) == Some(MAGIC_BLANK)
+}
+
+fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..at.checked_add(N)?)?.try_into().ok()
+}
+
+fn read_u32(bytes: &[u8], at: usize) -> Option<u32> {
+    array(bytes, at).map(u32::from_be_bytes)
+}
+
+fn read_usize(bytes: &[u8], at: usize) -> Option<usize> {
+    read_u32(bytes, at).and_then(|value| usize::try_from(value).ok())
+}
