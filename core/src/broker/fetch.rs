@@ -126,10 +126,6 @@ impl Client {
         limits: FetchLimits,
         mut missing_bytes: usize,
     ) -> Vec<Result<Fetched, Error>> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "tokio's clock, which tests can pause"
-        )]
         let deadline = Instant::now() + limits.wait;
         loop {
             let watch = Watch::on(&queues, missing_bytes);

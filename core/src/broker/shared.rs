@@ -80,10 +80,8 @@ impl Shared {
             also: SmallVec::new(),
         };
         let placed = self.store.append(vec![pending]).pop();
-        let end = placed.map_or(Err(Error::Internal("no outcome".to_owned())), |placed| {
-            placed.map(|placed| placed.end.get())
-        })?;
-        state.apply(command, end);
+        let placed = placed.ok_or_else(|| Error::Internal("no outcome".to_owned()))??;
+        state.apply(command, placed.end.get());
         Ok(())
     }
 

@@ -32,7 +32,7 @@ impl Facts {
 
     /// The facts of a batch.
     pub(crate) fn of_batch(header: &BatchHeader) -> Self {
-        let producer = (header.producer_id >= 0).then(|| ProducerStamp {
+        let producer = (header.producer_id >= 0).then_some(ProducerStamp {
             producer: header.producer_id,
             epoch: header.producer_epoch,
             first: header.base_sequence,

@@ -104,12 +104,12 @@ impl Flusher {
     /// # Errors
     /// [`Error::Storage`] when the flush failed.
     pub(crate) fn flush_through(&self, target: u64) -> Result<(), Error> {
-        let Some(flushed) = self.flushed.wait_for(target) else {
+        let Some(flushed) = self.flushed.thread_wait_for(target) else {
             return Ok(());
         };
         self.request(target);
         flushed
-            .blocking_recv()
+            .recv()
             .map_err(|_| Error::Storage("the flush failed".to_owned()))
     }
 

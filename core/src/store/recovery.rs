@@ -53,7 +53,7 @@ impl Opening {
             return Err(io::Error::other("there is no segment"));
         };
         let stretches = Stretches::open(&directory.join("index"), first.base(), last.end())?;
-        let covered = stretches.end().unwrap_or(first.base());
+        let covered = stretches.end().unwrap_or_else(|| first.base());
         let tail = Tail {
             position: covered,
             segment: Arc::clone(last),

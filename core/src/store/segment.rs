@@ -129,7 +129,7 @@ impl Segment {
     }
 
     fn write_zeros(&self, start: u64) -> io::Result<()> {
-        const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+        static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
         let mut at = start;
         while at < self.size {
             let left = usize::try_from(self.size - at)
