@@ -38,6 +38,10 @@ pub enum Installed {
     RocketmqBenchmark,
     /// `kcat`, on the path.
     Kcat,
+    /// Apache Kafka, to measure beside.
+    KafkaBroker,
+    /// Apache RocketMQ, to measure beside.
+    RocketmqBroker,
 }
 
 impl Installed {
@@ -53,6 +57,8 @@ impl Installed {
             Self::Rocketmq(version) => format!("rocketmq-{version}"),
             Self::RocketmqBenchmark => format!("rocketmq-benchmark-{ROCKETMQ_BENCHMARK}"),
             Self::Kcat => "kcat".to_owned(),
+            Self::KafkaBroker => format!("kafka-broker-{KAFKA_TOOLS}"),
+            Self::RocketmqBroker => format!("rocketmq-broker-{ROCKETMQ_BENCHMARK}"),
         }
     }
 
@@ -90,11 +96,23 @@ impl Installed {
     }
 }
 
+/// What a Java virtual machine is started for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Jvm {
+    /// A second or two of work: starts fast and stays small.
+    Brief,
+    /// A measurement: compiles as well as it can.
+    Steady,
+}
+
 /// Java's Kafka program with `kafka-clients` of `version`.
 #[must_use]
 pub fn kafka_java(version: &'static str) -> Command {
     let directory = Installed::Kafka(version).directory();
-    let mut command = java(&[&directory.join("classes"), &directory.join("lib/*")]);
+    let mut command = java(
+        Jvm::Brief,
+        &[&directory.join("classes"), &directory.join("lib/*")],
+    );
     command
         .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
         .arg("KafkaClient");
@@ -103,8 +121,8 @@ pub fn kafka_java(version: &'static str) -> Command {
 
 /// One of Kafka's command line tools by the name of its class.
 #[must_use]
-pub fn kafka_tool(class: &str) -> Command {
-    let mut command = java(&[&Installed::KafkaTools.directory().join("lib/*")]);
+pub fn kafka_tool(jvm: Jvm, class: &str) -> Command {
+    let mut command = java(jvm, &[&Installed::KafkaTools.directory().join("lib/*")]);
     command
         .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=error")
         .arg(class);
@@ -114,8 +132,14 @@ pub fn kafka_tool(class: &str) -> Command {
 /// Java's RocketMQ program with `rocketmq-client` of `version`.
 #[must_use]
 pub fn rocketmq_java(version: &'static str) -> Command {
+    rocketmq_java_for(Jvm::Brief, version)
+}
+
+/// As [`rocketmq_java`], in a machine of its kind.
+#[must_use]
+pub fn rocketmq_java_for(jvm: Jvm, version: &'static str) -> Command {
     let directory = Installed::Rocketmq(version).directory();
-    let mut command = java(&[&directory.join("classes"), &directory.join("lib/*")]);
+    let mut command = java(jvm, &[&directory.join("classes"), &directory.join("lib/*")]);
     // Neither client line may write below the user's home.
     command.arg(home_option()).arg("RocketmqClient");
     command
@@ -123,8 +147,11 @@ pub fn rocketmq_java(version: &'static str) -> Command {
 
 /// One of RocketMQ's stock benchmarks or tools by the name of its class.
 #[must_use]
-pub fn rocketmq_tool(class: &str) -> Command {
-    let mut command = java(&[&Installed::RocketmqBenchmark.directory().join("lib/*")]);
+pub fn rocketmq_tool(jvm: Jvm, class: &str) -> Command {
+    let mut command = java(
+        jvm,
+        &[&Installed::RocketmqBenchmark.directory().join("lib/*")],
+    );
     command.arg(home_option()).arg(class);
     command
 }
@@ -160,16 +187,13 @@ pub fn kcat() -> Command {
     Command::new("kcat")
 }
 
-/// A JVM that starts fast and stays small: these programs live for a second.
-fn java(class_path: &[&Path]) -> Command {
+fn java(jvm: Jvm, class_path: &[&Path]) -> Command {
     let entries: Vec<&OsStr> = class_path.iter().map(|path| path.as_os_str()).collect();
     let mut command = Command::new("java");
-    command.args([
-        "-XX:TieredStopAtLevel=1",
-        "-XX:+UseSerialGC",
-        "-Xshare:auto",
-        "-Xmx512m",
-    ]);
+    command.args(match jvm {
+        Jvm::Brief => ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx512m"],
+        Jvm::Steady => ["-server", "-XX:+UseG1GC", "-Xmx1g"],
+    });
     command.arg("-cp").arg(entries.join(OsStr::new(":")));
     command
 }

@@ -31,6 +31,7 @@ pub struct Client {
     lines: Receiver<String>,
     complaints: Arc<Mutex<String>>,
     status: Option<ExitStatus>,
+    patience: Duration,
 }
 
 impl Client {
@@ -68,7 +69,15 @@ impl Client {
             lines,
             complaints,
             status: None,
+            patience: PATIENCE,
         })
+    }
+
+    /// This client, which may be silent for as long as `patience`.
+    #[must_use]
+    pub const fn patient(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// Writes `messages` and the empty line that ends them.
@@ -97,9 +106,9 @@ impl Client {
     /// The next line of output, none at its end.
     ///
     /// # Errors
-    /// None came within [`PATIENCE`].
+    /// None came within the client's patience, [`PATIENCE`] unless said otherwise.
     pub fn next_line(&mut self) -> Result<Option<String>> {
-        match self.lines.recv_timeout(PATIENCE) {
+        match self.lines.recv_timeout(self.patience) {
             Ok(line) => Ok(Some(line)),
             Err(RecvTimeoutError::Disconnected) => Ok(None),
             Err(RecvTimeoutError::Timeout) => bail!(self.report("is silent")),
@@ -109,7 +118,7 @@ impl Client {
     /// The next event, none at the end of the output.
     ///
     /// # Errors
-    /// The program failed, or said nothing within [`PATIENCE`].
+    /// The program failed, or said nothing within its patience.
     pub fn next_event(&mut self) -> Result<Option<Event>> {
         while let Some(line) = self.next_line()? {
             match Event::parse(&line) {
@@ -124,9 +133,9 @@ impl Client {
     /// The first event from now on that `wanted` accepts; those before it are dropped.
     ///
     /// # Errors
-    /// The program failed, ended or took longer than [`PATIENCE`] without it.
+    /// The program failed, ended or took longer than its patience without it.
     pub fn wait_for(&mut self, wanted: impl Fn(&Event) -> bool) -> Result<Event> {
-        let deadline = now() + PATIENCE;
+        let deadline = now() + self.patience;
         while let Some(event) = self.next_event()? {
             if wanted(&event) {
                 return Ok(event);

@@ -5,6 +5,7 @@
     reason = "a command line tool speaks to its user"
 )]
 
+mod bench;
 mod command;
 mod install;
 mod test;
@@ -31,6 +32,9 @@ enum Task {
     },
     /// Install the foreign clients into target/clients.
     Install,
+    /// Measure with the stock tools of both ecosystems.
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Check what the compiler does not: file lengths, names, the direction of dependencies.
     Tidy,
 }
@@ -39,6 +43,7 @@ fn main() -> Result<()> {
     match Arguments::parse().task {
         Task::Test { rest } => test::run(&rest),
         Task::Install => install::all(),
+        Task::Bench(bench) => bench::run(&bench),
         Task::Tidy => tidy::run(),
     }
 }

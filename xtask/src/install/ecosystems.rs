@@ -32,6 +32,8 @@ pub(crate) fn sources(client: Installed) -> Result<Vec<PathBuf>> {
         Installed::KafkaTools => vec![java.join("kafka-tools/pom.xml")],
         Installed::RocketmqBenchmark => vec![java.join("rocketmq-benchmark/pom.xml")],
         Installed::Kcat => Vec::new(),
+        Installed::KafkaBroker => vec![java.join("kafka-broker/pom.xml")],
+        Installed::RocketmqBroker => vec![java.join("rocketmq-broker/pom.xml")],
     })
 }
 
@@ -53,6 +55,8 @@ pub(crate) fn install(client: Installed) -> Result<bool> {
         Installed::KafkaTools => jars("kafka-tools", "", &directory)?,
         Installed::RocketmqBenchmark => jars("rocketmq-benchmark", "", &directory)?,
         Installed::Kcat => return kcat(),
+        Installed::KafkaBroker => jars("kafka-broker", "", &directory)?,
+        Installed::RocketmqBroker => jars("rocketmq-broker", "", &directory)?,
     }
     Ok(true)
 }

@@ -60,11 +60,14 @@ const fn tools(client: Installed) -> &'static [&'static str] {
         Installed::Kafka(_)
         | Installed::KafkaTools
         | Installed::Rocketmq(_)
-        | Installed::RocketmqBenchmark => &["java", "javac", "mvn"],
+        | Installed::RocketmqBenchmark
+        | Installed::KafkaBroker
+        | Installed::RocketmqBroker => &["java", "javac", "mvn"],
     }
 }
 
-fn install(client: Installed) -> Result<()> {
+/// Installs `client` when it is not there yet, or was made from other sources.
+pub(crate) fn install(client: Installed) -> Result<()> {
     let stamp = Stamp::of(client, &ecosystems::sources(client)?)?;
     if stamp.holds() {
         return Ok(());

@@ -1,6 +1,7 @@
 //! Checks what neither the compiler nor clippy does. Each check gives its complaints.
 
 mod dependencies;
+mod licences;
 mod sources;
 
 use anyhow::{Result, bail};
@@ -8,6 +9,7 @@ use anyhow::{Result, bail};
 /// Runs every check and fails when one complains.
 pub(crate) fn run() -> Result<()> {
     let mut complaints = dependencies::complaints()?;
+    complaints.extend(licences::complaints()?);
     complaints.extend(sources::complaints()?);
     for complaint in &complaints {
         eprintln!("{complaint}");

@@ -31,6 +31,7 @@ public final class KafkaClient {
             switch (command.verb()) {
                 case "produce" -> produce(command);
                 case "consume" -> consume(command);
+                case "many-topics" -> KafkaManyTopics.run(command);
                 default -> KafkaAdministration.run(command);
             }
         });

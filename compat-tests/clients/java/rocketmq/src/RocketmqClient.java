@@ -19,6 +19,7 @@ public final class RocketmqClient {
                 case "push" -> RocketmqPush.consume(command);
                 case "litepull" -> RocketmqLitePull.consume(command);
                 case "offsets" -> RocketmqLitePull.offsets(command);
+                case "drain" -> RocketmqDrain.drain(command);
                 default -> throw command.unknown();
             }
         });
@@ -56,10 +57,13 @@ public final class RocketmqClient {
                 .print();
     }
 
+    /** The group's own retry topic, which comes and goes on its own, is left out. */
     static void printAssigned(Collection<MessageQueue> queues) {
         var names = new TreeSet<String>();
         for (MessageQueue queue : queues) {
-            names.add(queue.getTopic() + "-" + queue.getQueueId());
+            if (!queue.getTopic().startsWith("%RETRY%")) {
+                names.add(queue.getTopic() + "-" + queue.getQueueId());
+            }
         }
         Output.event("assigned").field("partitions", names).print();
     }

@@ -46,8 +46,8 @@ final class RocketmqProducer {
     }
 
     /**
-     * Sends each line as it comes, one at a time and once, and tells its fate before the next:
-     * what a crash test needs to know exactly what was acknowledged.
+     * Sends each line as it comes, one at a time and once, and tells its fate before the next: a
+     * test then knows exactly what was acknowledged. A line may name its queue.
      */
     static void stream(Command command) throws Exception {
         DefaultMQProducer producer = start(command);
@@ -56,7 +56,11 @@ final class RocketmqProducer {
         Output.event("ready").print();
         for (Input input = Input.next(); input != null; input = Input.next()) {
             try {
-                printSent(producer.send(RocketmqClient.message(topic, input)));
+                Message message = RocketmqClient.message(topic, input);
+                printSent(
+                        input.partition() < 0
+                                ? producer.send(message)
+                                : producer.send(message, RocketmqProducer::choose, input.partition()));
             } catch (Exception refused) {
                 Output.event("lost").field("error", refused.toString()).print();
             }

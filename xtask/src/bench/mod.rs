@@ -1,0 +1,103 @@
+//! `cargo xtask bench quick`: the stock tools against gantry and, beside it, the original broker.
+
+mod measure;
+mod peer;
+mod server;
+mod workload;
+
+use crate::{command, install};
+use anyhow::Result;
+use clap::{Args, Subcommand, ValueEnum};
+use compat_tests::clients::{Installed, NEWEST_ROCKETMQ};
+use compat_tests::paths;
+use server::Server;
+use std::process::Command;
+use workload::Workload;
+
+/// What to measure.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// Produce and consume 1 KiB through both protocols for some seconds each.
+    Quick(Quick),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Quick {
+    /// About how long each workload takes.
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// Also run the original broker, taking turns.
+    #[arg(long)]
+    peer: Vec<Peer>,
+    /// Leave gantry out: only the original brokers.
+    #[arg(long, requires = "peer")]
+    peers_only: bool,
+    /// How many times each server takes its turn.
+    #[arg(long, default_value_t = 1)]
+    rounds: u32,
+    /// Only the workloads whose name contains this.
+    #[arg(long, default_value = "")]
+    only: String,
+}
+
+/// An original broker to measure beside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Peer {
+    /// Apache Kafka.
+    Kafka,
+    /// Apache RocketMQ.
+    Rocketmq,
+}
+
+/// Runs the bench.
+pub(crate) fn run(bench: &Bench) -> Result<()> {
+    let Bench::Quick(quick) = bench;
+    install::install(Installed::KafkaTools)?;
+    install::install(Installed::RocketmqBenchmark)?;
+    install::install(Installed::Rocketmq(NEWEST_ROCKETMQ))?;
+    for peer in &quick.peer {
+        install::install(match peer {
+            Peer::Kafka => Installed::KafkaBroker,
+            Peer::Rocketmq => Installed::RocketmqBroker,
+        })?;
+    }
+    if !quick.peers_only {
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--release", "--locked", "--package", "gantry"]);
+        command::run(build.current_dir(paths::workspace()))?;
+    }
+
+    println!(
+        "{:<10} {:<38} {:>12} {:>16} {:>9}",
+        "server", "workload", "messages/s", "CPU µs/message", "RSS MiB"
+    );
+    for _ in 0..quick.rounds {
+        if !quick.peers_only {
+            turn(&Server::gantry()?, quick)?;
+        }
+        for peer in &quick.peer {
+            turn(&Server::peer(*peer)?, quick)?;
+        }
+    }
+    Ok(())
+}
+
+/// One server does every workload of the protocols it speaks.
+fn turn(server: &Server, quick: &Quick) -> Result<()> {
+    let chosen = Workload::ALL
+        .iter()
+        .filter(|workload| server.speaks(workload.protocol()))
+        .filter(|workload| workload.name().contains(&quick.only));
+    for workload in chosen {
+        let figures = measure::measure(server, *workload, quick.seconds)?;
+        println!(
+            "{:<10} {:<38} {:>12.0} {:>16.2} {:>9.0}",
+            server.name(),
+            workload.name(),
+            figures.rate,
+            figures.cpu_micros,
+            figures.rss_mib,
+        );
+    }
+    Ok(())
+}
