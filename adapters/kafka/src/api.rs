@@ -13,6 +13,7 @@ use kafka_protocol::protocol::{Decodable, HeaderVersion, Message, Request};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use tracing::error;
 
 /// An answer that is not there yet.
 pub type Pending = Pin<Box<dyn Future<Output = Result<Answer, Closed>> + Send>>;
@@ -250,12 +251,17 @@ fn encode<R>(context: &RequestContext, response: &R) -> Result<Answer, Closed>
 where
     R: kafka_protocol::protocol::Encodable + HeaderVersion + Message,
 {
-    Ok(Answer::encode(
+    let answer = Answer::encode(
         context.correlation_id,
         context.api.has_flexible_response(context.version),
         response,
         crate_version::<R>(context),
-    )?)
+    );
+    answer.map_err(|unanswerable| {
+        let (api, version) = (context.api.key, context.version);
+        error!(api, version, error = %unanswerable, "an answer of ours does not encode");
+        unanswerable.into()
+    })
 }
 
 /// ListOffsets 11 has the bytes of 10, and the crate ends at 10.

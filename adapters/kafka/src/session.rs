@@ -31,6 +31,8 @@ pub enum Reply {
     Ready(Answer),
     /// Waited for first.
     Pending(Pending),
+    /// Waited for first, and given up when the gateway stops: a Fetch for which nothing has come.
+    Held(Pending),
 }
 
 /// Why a connection ends without an answer to its last request.
@@ -156,6 +158,7 @@ impl fmt::Debug for Reply {
         match self {
             Self::Ready(answer) => write!(f, "Ready({} bytes)", answer.len()),
             Self::Pending(_) => f.write_str("Pending"),
+            Self::Held(_) => f.write_str("Held"),
         }
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn answer(context: RequestContext, body: Bytes) -> Result<Reply, Clos
     if limits.wait.is_zero() || plan.is_settled() || is_enough(&results, limits.bytes_min) {
         return Ok(Reply::Ready(plan.answer(&context, &request, results)));
     }
-    Ok(Reply::Pending(Box::pin(async move {
+    Ok(Reply::Held(Box::pin(async move {
         let results = context.client.fetch(&plan.queues, limits).await;
         Ok(plan.answer(&context, &request, results))
     })))

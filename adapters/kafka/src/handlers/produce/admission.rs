@@ -2,7 +2,7 @@
 
 use super::outcome::Refusal;
 use crate::context::RequestContext;
-use crate::wire::produce::{ProducePartition, ProduceRequest};
+use crate::wire::produce::ProducePartition;
 use gantry_core::batch::{Codec, RecordBatch};
 use gantry_core::model::{QueueId, Timestamp};
 use gantry_core::{Payload, ProduceItem, Topic};
@@ -14,28 +14,35 @@ const ZSTD_FROM: i16 = 7;
 /// Kafka's `message.timestamp.after.max.ms`: how far ahead of the broker a record may be.
 const TIMESTAMP_AHEAD_MAX_MS: u64 = 3_600_000;
 
+/// What a request says for all its partitions.
+pub(super) struct Producer {
+    pub(super) acks: i16,
+    pub(super) is_transactional: bool,
+}
+
 /// Checks one partition's batch and adds it to `items`; answers the records' time when the
 /// topic makes that the time of the append.
 pub(super) fn admit(
     context: &RequestContext,
-    request: &ProduceRequest,
+    producer: &Producer,
     topic: &Arc<Topic>,
-    partition: &ProducePartition,
+    partition: &mut ProducePartition,
     items: &mut Vec<ProduceItem>,
 ) -> Result<Option<Timestamp>, Refusal> {
-    if !matches!(request.acks, -1..=1) {
+    if !matches!(producer.acks, -1..=1) {
         return Err(ResponseError::InvalidRequiredAcks.into());
     }
     let queue = QueueId::from_wire(partition.index)
         .filter(|queue| queue.get() < topic.queue_count())
         .ok_or(ResponseError::UnknownTopicOrPartition)?;
-    let records = partition.records.clone().unwrap_or_default();
+    // Taken, so that a reply that waits for the flush does not keep the request's bytes.
+    let records = partition.records.take().unwrap_or_default();
     let settings = TopicSettings::of(topic, context.server.config.batch_bytes_max);
     if records.len() > settings.batch_bytes_max {
         return Err(ResponseError::MessageTooLarge.into());
     }
     let mut batch = RecordBatch::parse(records)?;
-    check_header(context, request, &batch)?;
+    check_header(context, producer, &batch)?;
     let append_time = settings
         .is_log_append_time
         .then(|| context.server.clock.now());
@@ -53,7 +60,7 @@ pub(super) fn admit(
 
 fn check_header(
     context: &RequestContext,
-    request: &ProduceRequest,
+    producer: &Producer,
     batch: &RecordBatch,
 ) -> Result<(), Refusal> {
     let header = batch.header();
@@ -62,7 +69,7 @@ fn check_header(
     }
     if header.is_transactional() {
         // No transaction can have begun here, as none of their APIs is served.
-        return Err(if request.is_transactional {
+        return Err(if producer.is_transactional {
             ResponseError::InvalidTxnState.into()
         } else {
             ResponseError::TransactionalIdAuthorizationFailed.into()

@@ -7,7 +7,7 @@ use super::visible;
 use crate::context::RequestContext;
 use crate::session::{Closed, Reply};
 use crate::wire::produce::{ProduceOutcome, ProduceRequest, encode_response};
-use admission::admit;
+use admission::{Producer, admit};
 use bytes::Bytes;
 use gantry_core::{Durability, Error, ProduceItem, Receipt};
 use outcome::{Appended, Partition, Refusal};
@@ -57,14 +57,22 @@ struct Admitted {
 }
 
 impl Admitted {
-    fn new(context: RequestContext, request: ProduceRequest, items: &mut Vec<ProduceItem>) -> Self {
+    fn new(
+        context: RequestContext,
+        mut request: ProduceRequest,
+        items: &mut Vec<ProduceItem>,
+    ) -> Self {
         let mut partitions = SmallVec::with_capacity(request.partitions.len());
-        let mut sent = request.partitions.iter();
+        let producer = Producer {
+            acks: request.acks,
+            is_transactional: request.is_transactional,
+        };
+        let mut sent = request.partitions.iter_mut();
         for named in &request.topics {
             let topic = visible::by_key(&context.client, &named.key);
             for partition in sent.by_ref().take(named.partitions) {
                 let admission = match &topic {
-                    Ok(topic) => admit(&context, &request, topic, partition, items),
+                    Ok(topic) => admit(&context, &producer, topic, partition, items),
                     Err(error) => Err(Refusal::from(*error)),
                 };
                 partitions.push(admission.map_or_else(Partition::Refused, |append_time| {
