@@ -39,7 +39,8 @@ async fn frames_much_longer_than_a_read_arrive_whole() {
         let (mut reader, mut writer) = tokio::io::split(client.stream);
         let mut answer = vec![0; long.len() + 8];
         let (sent, got) = tokio::join!(writer.write_all(&bytes), reader.read_exact(&mut answer));
-        (sent.unwrap(), got.unwrap());
+        sent.unwrap();
+        got.unwrap();
         assert_eq!(answer, format!("short{long}end").into_bytes());
     })
     .await;
