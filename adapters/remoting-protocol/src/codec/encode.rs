@@ -141,12 +141,12 @@ impl WriteFields for NoFields {
 impl<const N: usize> WriteFields for [(&str, &str); N] {
     fn write_fields(&self, out: &mut FieldWriter<'_>) {
         for (name, value) in self {
-            out.text(name, value);
+            out.pair(name, value);
         }
     }
 }
 
-/// Writes fields straight into the frame.
+/// Writes fields straight into the frame. Names are our own and need no escape.
 #[derive(Debug)]
 pub struct FieldWriter<'a> {
     out: &'a mut BytesMut,
@@ -156,7 +156,7 @@ pub struct FieldWriter<'a> {
 
 impl FieldWriter<'_> {
     /// Writes a text field.
-    pub fn text(&mut self, name: &str, value: &str) {
+    pub fn text(&mut self, name: &'static str, value: &str) {
         self.field(name, |out, serialization| match serialization {
             Serialization::Json => put_escaped(out, value),
             Serialization::RocketMq => out.put_slice(value.as_bytes()),
@@ -164,18 +164,19 @@ impl FieldWriter<'_> {
     }
 
     /// Writes a number.
-    pub fn int(&mut self, name: &str, value: impl Into<i64>) {
+    pub fn int(&mut self, name: &'static str, value: impl Into<i64>) {
         let value = value.into();
         self.field(name, |out, _| put_decimal(out, value));
     }
 
     /// Writes `true` or `false`.
-    pub fn bool(&mut self, name: &str, value: bool) {
-        self.text(name, if value { "true" } else { "false" });
+    pub fn bool(&mut self, name: &'static str, value: bool) {
+        let value: &[u8] = if value { b"true" } else { b"false" };
+        self.field(name, |out, _| out.put_slice(value));
     }
 
     /// Writes whatever can be shown, such as a message id.
-    pub fn display(&mut self, name: &str, value: &dyn Display) {
+    pub fn display(&mut self, name: &'static str, value: &dyn Display) {
         self.field(name, |out, serialization| {
             // Neither sink can fail.
             let _ = match serialization {
@@ -185,19 +186,34 @@ impl FieldWriter<'_> {
         });
     }
 
+    /// Writes a field whose name is a peer's.
+    pub fn pair(&mut self, name: &str, value: &str) {
+        match self.serialization {
+            Serialization::Json => {
+                let mut escaped = BytesMut::new();
+                put_escaped(&mut escaped, name);
+                let name = std::str::from_utf8(&escaped).unwrap_or_default();
+                self.field(name, |out, _| put_escaped(out, value));
+            }
+            Serialization::RocketMq => {
+                // Two bytes tell its length; only a JSON header can have brought a longer one.
+                let (name, _) = name.split_at(name.floor_char_boundary(32_767));
+                self.field(name, |out, _| out.put_slice(value.as_bytes()));
+            }
+        }
+    }
+
     fn field(&mut self, name: &str, value: impl FnOnce(&mut BytesMut, Serialization)) {
         match self.serialization {
             Serialization::Json => {
-                self.out
-                    .put_slice(if self.is_first { b"\"" } else { b",\"" });
-                put_escaped(self.out, name);
+                let separator: &[u8] = if self.is_first { b"\"" } else { b",\"" };
+                self.out.put_slice(separator);
+                self.out.put_slice(name.as_bytes());
                 self.out.put_slice(b"\":\"");
                 value(self.out, self.serialization);
                 self.out.put_u8(b'"');
             }
             Serialization::RocketMq => {
-                // Our own names are short; a peer's, forwarded, has come in this form or is cut.
-                let (name, _) = name.split_at(name.floor_char_boundary(32_767));
                 self.out.put_u16(u16::try_from(name.len()).unwrap_or(0));
                 self.out.put_slice(name.as_bytes());
                 let at = self.out.len();

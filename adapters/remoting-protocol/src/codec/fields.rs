@@ -65,7 +65,7 @@ impl Fields {
     /// Most fields a header may have; stock clients send up to 14.
     pub const COUNT_MAX: usize = 4096;
 
-    /// `text` is UTF-8 wherever an entry points.
+    /// Entries point into `text`, at UTF-8 or not.
     pub(super) const fn new(text: Bytes, entries: Option<Vec<Entry>>) -> Self {
         Self { text, entries }
     }
@@ -82,18 +82,16 @@ impl Fields {
         self.find(name).map(|span| span.of(&self.text))
     }
 
-    /// The value of `name`.
+    /// The value of `name`, if it is UTF-8.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.bytes(name)
-            .map(|bytes| std::str::from_utf8(bytes).unwrap_or_default())
+        std::str::from_utf8(self.bytes(name)?).ok()
     }
 
-    /// The value of `name`, sharing the frame's bytes.
+    /// The value of `name`, if it is UTF-8, sharing the frame's bytes.
     #[must_use]
     pub fn shared(&self, name: &str) -> Option<Text> {
-        let span = self.find(name)?;
-        let bytes = self.text.slice_ref(span.of(&self.text));
+        let bytes = self.text.slice_ref(self.bytes(name)?);
         Text::try_from(bytes).ok()
     }
 
@@ -105,14 +103,11 @@ impl Fields {
         T::read(self, name)
     }
 
-    /// Names and values in the peer's order.
+    /// Names and values in the peer's order, but those that are not UTF-8.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
-        self.entries.iter().flatten().map(move |entry| {
-            (
-                text(entry.name(&self.text)),
-                text(entry.value_span().of(&self.text)),
-            )
+        self.iter_bytes().filter_map(|(name, value)| {
+            let name = std::str::from_utf8(name).ok()?;
+            Some((name, std::str::from_utf8(value).ok()?))
         })
     }
 
@@ -125,8 +120,8 @@ impl Fields {
     }
 
     /// A value of [`Fields::iter_bytes`] as shared text.
-    pub(crate) fn share(&self, value: &[u8]) -> Text {
-        Text::try_from(self.text.slice_ref(value)).unwrap_or_default()
+    pub(crate) fn share(&self, value: &[u8]) -> Option<Text> {
+        Text::try_from(self.text.slice_ref(value)).ok()
     }
 
     fn find(&self, name: &str) -> Option<Span> {
@@ -150,7 +145,7 @@ impl Eq for Fields {}
 impl WriteFields for Fields {
     fn write_fields(&self, out: &mut FieldWriter<'_>) {
         for (name, value) in self.iter() {
-            out.text(name, value);
+            out.pair(name, value);
         }
     }
 }
@@ -170,6 +165,9 @@ pub enum FieldError {
         /// What it said, at most 64 characters of it.
         value: String,
     },
+    /// A text field with other bytes in it.
+    #[error("the field <{0}> of the request header is not UTF-8")]
+    NotUtf8(&'static str),
 }
 
 impl FieldError {
@@ -192,13 +190,15 @@ pub trait FieldValue<'a>: Sized {
 
 impl<'a> FieldValue<'a> for &'a str {
     fn read(fields: &'a Fields, name: &'static str) -> Result<Self, FieldError> {
-        fields.text(name).ok_or(FieldError::Missing(name))
+        let value = fields.bytes(name).ok_or(FieldError::Missing(name))?;
+        std::str::from_utf8(value).map_err(|_| FieldError::NotUtf8(name))
     }
 }
 
 impl FieldValue<'_> for Text {
     fn read(fields: &Fields, name: &'static str) -> Result<Self, FieldError> {
-        fields.shared(name).ok_or(FieldError::Missing(name))
+        let value = fields.bytes(name).ok_or(FieldError::Missing(name))?;
+        fields.share(value).ok_or(FieldError::NotUtf8(name))
     }
 }
 

@@ -33,41 +33,41 @@ pub trait RequestHeader<'a>: Sized {
 
 /// A type that is written as a field; an `Option` that is `None` is left out.
 pub(crate) trait WriteValue {
-    fn write_value(&self, name: &str, out: &mut FieldWriter<'_>);
+    fn write_value(&self, name: &'static str, out: &mut FieldWriter<'_>);
 }
 
 impl WriteValue for &str {
-    fn write_value(&self, name: &str, out: &mut FieldWriter<'_>) {
+    fn write_value(&self, name: &'static str, out: &mut FieldWriter<'_>) {
         out.text(name, self);
     }
 }
 
 impl WriteValue for Text {
-    fn write_value(&self, name: &str, out: &mut FieldWriter<'_>) {
+    fn write_value(&self, name: &'static str, out: &mut FieldWriter<'_>) {
         out.text(name, self);
     }
 }
 
 impl WriteValue for i32 {
-    fn write_value(&self, name: &str, out: &mut FieldWriter<'_>) {
+    fn write_value(&self, name: &'static str, out: &mut FieldWriter<'_>) {
         out.int(name, *self);
     }
 }
 
 impl WriteValue for i64 {
-    fn write_value(&self, name: &str, out: &mut FieldWriter<'_>) {
+    fn write_value(&self, name: &'static str, out: &mut FieldWriter<'_>) {
         out.int(name, *self);
     }
 }
 
 impl WriteValue for bool {
-    fn write_value(&self, name: &str, out: &mut FieldWriter<'_>) {
+    fn write_value(&self, name: &'static str, out: &mut FieldWriter<'_>) {
         out.bool(name, *self);
     }
 }
 
 impl<T: WriteValue> WriteValue for Option<T> {
-    fn write_value(&self, name: &str, out: &mut FieldWriter<'_>) {
+    fn write_value(&self, name: &'static str, out: &mut FieldWriter<'_>) {
         if let Some(value) = self {
             value.write_value(name, out);
         }

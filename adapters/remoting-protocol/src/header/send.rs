@@ -146,13 +146,13 @@ impl<'a> SendRequest<'a> {
         fields: &Fields,
         name: &'static str,
     ) -> Result<(), FieldError> {
-        let text = || std::str::from_utf8(value).unwrap_or_default();
+        let text = || std::str::from_utf8(value).map_err(|_| FieldError::NotUtf8(name));
         let int = || parse_i32(value).ok_or_else(|| FieldError::not_a_number(name, value));
         let is_true = value.eq_ignore_ascii_case(b"true");
         match field {
-            Field::ProducerGroup => self.producer_group = text(),
-            Field::Topic => self.topic = text(),
-            Field::DefaultTopic => self.default_topic = text(),
+            Field::ProducerGroup => self.producer_group = text()?,
+            Field::Topic => self.topic = text()?,
+            Field::DefaultTopic => self.default_topic = text()?,
             Field::DefaultTopicQueues => self.default_topic_queues = int()?,
             Field::QueueId => self.queue_id = int()?,
             Field::SysFlag => self.sys_flag = int()?,
@@ -161,12 +161,14 @@ impl<'a> SendRequest<'a> {
                     parse_i64(value).ok_or_else(|| FieldError::not_a_number(name, value))?;
             }
             Field::Flag => self.flag = int()?,
-            Field::Properties => self.properties = fields.share(value),
+            Field::Properties => {
+                self.properties = fields.share(value).ok_or(FieldError::NotUtf8(name))?;
+            }
             Field::ReconsumeTimes => self.reconsume_times = int()?,
             Field::UnitMode => self.unit_mode = is_true,
             Field::MaxReconsumeTimes => self.max_reconsume_times = Some(int()?),
             Field::IsBatch => self.is_batch = is_true,
-            Field::BrokerName => self.broker_name = Some(text()),
+            Field::BrokerName => self.broker_name = Some(text()?),
         }
         Ok(())
     }

@@ -188,7 +188,7 @@ struct Pairs<'a>(&'a [(&'a str, &'a str)]);
 impl WriteFields for Pairs<'_> {
     fn write_fields(&self, out: &mut crate::FieldWriter<'_>) {
         for (name, value) in self.0 {
-            out.text(name, value);
+            out.pair(name, value);
         }
     }
 }
