@@ -11,9 +11,11 @@ pub struct Config {
     /// The cluster's id in metadata answers; when unset, one is made at the first start and kept
     /// in the log.
     pub cluster_id: Option<String>,
-    /// The host name clients are told to connect to.
+    /// The host name clients are told to connect to; the gateway fills it in.
+    #[serde(skip)]
     pub advertised_host: String,
-    /// The port clients are told to connect to.
+    /// The port clients are told to connect to; the gateway fills it in.
+    #[serde(skip)]
     pub advertised_port: u16,
     /// The rack in metadata answers.
     pub rack: Option<String>,

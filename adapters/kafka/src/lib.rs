@@ -5,6 +5,7 @@
 mod answer;
 mod api;
 mod config;
+mod connection;
 mod context;
 mod error;
 mod handlers;
@@ -22,6 +23,7 @@ pub mod wire;
 pub use answer::{Answer, Unanswerable};
 pub use api::Pending;
 pub use config::Config;
+pub use connection::KafkaConnection;
 pub use error::response_error;
 pub use server::Server;
 pub use session::{Closed, Reply, Session};

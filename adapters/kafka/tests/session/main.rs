@@ -19,4 +19,5 @@ mod fetch;
 mod offsets;
 mod peer;
 mod produce;
+mod socket;
 mod topics;
