@@ -115,7 +115,7 @@ impl BatchBuilder {
         let out = &mut self.bytes;
         out.reserve(record_bytes + 5);
         put_i32(out, length);
-        out.put_u8(0);
+        out.push(0);
         put_i64(out, timestamp_delta);
         put_i32(out, offset_delta);
         put_part(out, key);

@@ -1,4 +1,4 @@
-use super::{BatchError, xerial};
+use super::{BatchError, lz4, xerial};
 use bytes::Bytes;
 use std::cell::RefCell;
 use std::fmt;
@@ -15,8 +15,6 @@ const FIRST_ROOM: usize = 16 << 10;
 /// A decompressor that wrote more than this is not kept for the thread's next batch: its window
 /// would stay in memory.
 const KEPT_CONTEXT_BYTES_MAX: usize = 1 << 20;
-/// A frame's header and end mark. The decoder takes less for an empty frame.
-const LZ4_FRAME_BYTES_MIN: usize = 11;
 const ZSTD_LEVEL: i32 = 3;
 
 /// How a batch's records are compressed, by Kafka's number.
@@ -125,10 +123,7 @@ pub(crate) fn unzlib(compressed: &[u8]) -> Result<Vec<u8>, DecompressFault> {
 
 /// Undoes LZ4 frames.
 pub(crate) fn unlz4(compressed: &[u8]) -> Result<Vec<u8>, DecompressFault> {
-    if compressed.len() < LZ4_FRAME_BYTES_MIN {
-        return Err(DecompressFault::Malformed);
-    }
-    read_capped(lz4_flex::frame::FrameDecoder::new(compressed))
+    lz4::decompress(compressed, DECOMPRESSED_BYTES_MAX)
 }
 
 /// Reads all of `decoder`, growing with what it gives and no further than the limit.

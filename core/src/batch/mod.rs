@@ -16,6 +16,7 @@ mod compression;
 mod error;
 mod fuzz;
 mod header;
+mod lz4;
 #[cfg(test)]
 mod oracle;
 mod record_batch;

@@ -254,13 +254,10 @@ fn cut_compressed_records_are_refused() {
         .collect();
     for codec in [Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd] {
         let packed = Bytes::from(codec.compress(&plain).unwrap());
-        let packed_plain = codec.decompress(packed.clone()).unwrap();
-        assert_eq!(packed_plain, plain, "{codec}");
+        assert_eq!(codec.decompress(packed.clone()).unwrap(), plain, "{codec}");
         for cut in [0, 1, 7, packed.len() / 2, packed.len() - 1] {
             let result = codec.decompress(packed.slice(..cut));
-            // Without LZ4's end mark all blocks are there; a missing record is found later.
-            let is_whole = codec == Codec::Lz4 && result.as_ref() == Ok(&packed_plain);
-            assert!(result.is_err() || is_whole, "{codec} cut at {cut}");
+            assert!(result.is_err(), "{codec} cut at {cut}");
         }
     }
 }

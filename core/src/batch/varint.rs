@@ -1,7 +1,6 @@
 //! Zig-zag numbers of variable length, as Protocol Buffers has them.
 
 use super::RecordFault;
-use bytes::BufMut;
 
 /// What is left to read of a record or of a batch.
 #[derive(Clone, Copy, Debug)]
@@ -70,23 +69,23 @@ impl<'a> Reader<'a> {
     }
 }
 
-pub(super) fn put_i32(out: &mut impl BufMut, value: i32) {
+pub(super) fn put_i32(out: &mut Vec<u8>, value: i32) {
     put_raw(
         out,
         u64::from(((value << 1) ^ (value >> 31)).cast_unsigned()),
     );
 }
 
-pub(super) fn put_i64(out: &mut impl BufMut, value: i64) {
+pub(super) fn put_i64(out: &mut Vec<u8>, value: i64) {
     put_raw(out, ((value << 1) ^ (value >> 63)).cast_unsigned());
 }
 
-fn put_raw(out: &mut impl BufMut, mut raw: u64) {
+fn put_raw(out: &mut Vec<u8>, mut raw: u64) {
     while raw >= 0x80 {
-        out.put_u8(low_seven(raw) | 0x80);
+        out.push(low_seven(raw) | 0x80);
         raw >>= 7;
     }
-    out.put_u8(low_seven(raw));
+    out.push(low_seven(raw));
 }
 
 /// Bytes [`put_i32`] writes.

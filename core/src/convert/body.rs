@@ -1,6 +1,7 @@
 use crate::batch::{DecompressFault, gunzip, unlz4, unzlib, unzstd};
 use crate::model::{Message, SysFlag};
 use bytes::Bytes;
+use std::borrow::Cow;
 
 const TYPE_SHIFT: u32 = 8;
 const LZ4: i32 = 1;
@@ -10,9 +11,9 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// The body as the application made it, or as it stands with the name of the compression it does
 /// not come out of.
-pub(super) fn plain_body(message: &Message) -> Result<Bytes, String> {
+pub(super) fn plain_body(message: &Message) -> Result<Cow<'_, Bytes>, String> {
     if !message.sys_flag.has(SysFlag::COMPRESSED) {
-        return Ok(message.body.clone());
+        return Ok(Cow::Borrowed(&message.body));
     }
     let compression = (message.sys_flag.bits() & SysFlag::COMPRESSION_TYPE) >> TYPE_SHIFT;
     let body = &message.body;
@@ -24,10 +25,12 @@ pub(super) fn plain_body(message: &Message) -> Result<Bytes, String> {
         0 | ZLIB => unzlib(body),
         _ => Err(DecompressFault::Malformed),
     };
-    plain.map(Bytes::from).map_err(|_| match compression {
-        LZ4 => "lz4".to_owned(),
-        ZSTD => "zstd".to_owned(),
-        0 | ZLIB => "zlib".to_owned(),
-        other => other.to_string(),
-    })
+    plain
+        .map(|plain| Cow::Owned(plain.into()))
+        .map_err(|_| match compression {
+            LZ4 => "lz4".to_owned(),
+            ZSTD => "zstd".to_owned(),
+            0 | ZLIB => "zlib".to_owned(),
+            other => other.to_string(),
+        })
 }

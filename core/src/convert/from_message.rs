@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{GeneralPurpose, STANDARD_NO_PAD};
 use bytes::Bytes;
 use smallvec::SmallVec;
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 /// How keys and header lists stand in a property.
@@ -17,7 +18,7 @@ pub(super) const EMPTY_KEY: &str = "=";
 const NAME_END: u8 = 1;
 const VALUE_END: u8 = 2;
 
-type HeaderViews<'a> = SmallVec<[HeaderView<'a>; 16]>;
+type HeaderViews<'a> = SmallVec<[HeaderView<'a>; 8]>;
 
 /// The record that shows `message` to a Kafka consumer: `KEYS` as its key, every other property
 /// as a header of the same name in the same order, the broker's own left out. The body is
@@ -28,14 +29,20 @@ type HeaderViews<'a> = SmallVec<[HeaderView<'a>; 16]>;
 /// follow the record's own headers.
 #[must_use]
 pub fn record_of(message: &Message) -> Record {
-    let parts = Parts::of(message.properties.as_bytes());
-    let (value, undone) = parts.value(message);
     let area = message.properties.as_bytes();
-    let owner = |index| match &parts.list {
+    let parts = Parts::of(area);
+    let (value, undone) = parts.value(message);
+    let value = value.map(Cow::into_owned);
+    let key = parts.key.as_ref().map(|key| match key {
+        Key::Text(text) => area.slice_ref(text),
+        Key::Binary(bytes) => bytes.clone(),
+    });
+    let list = parts.list.clone();
+    let owner = |index| match &list {
         Some(list) if index < list.count => &list.bytes,
         _ => area,
     };
-    let views = parts.headers(value.is_none());
+    let views = parts.headers(list.as_ref(), value.is_none());
     let mut headers = Vec::with_capacity(views.len() + usize::from(undone.is_some()));
     headers.extend(views.iter().enumerate().map(|(index, view)| Header {
         name: owner(index).slice_ref(view.name),
@@ -46,10 +53,7 @@ pub fn record_of(message: &Message) -> Record {
         value: Some(compression.into()),
     }));
     Record {
-        key: parts.key.as_ref().map(|key| match key {
-            Key::Text(text) => area.slice_ref(text),
-            Key::Binary(bytes) => bytes.clone(),
-        }),
+        key,
         value,
         headers,
         timestamp: message.born_at,
@@ -63,21 +67,19 @@ pub fn record_of(message: &Message) -> Record {
 pub fn push_message(builder: &mut BatchBuilder, message: &Message) -> Result<(), BatchError> {
     let parts = Parts::of(message.properties.as_bytes());
     let (value, undone) = parts.value(message);
-    let mut headers = parts.headers(value.is_none());
+    let key = parts.key.clone();
+    let key = key.as_ref().map(|key| match key {
+        Key::Text(text) => *text,
+        Key::Binary(bytes) => bytes,
+    });
+    let list = parts.list.clone();
+    let mut headers = parts.headers(list.as_ref(), value.is_none());
     headers.extend(undone.as_deref().map(|compression| HeaderView {
         name: property::BODY_COMPRESSION.as_bytes(),
         value: Some(compression.as_bytes()),
     }));
-    let key = parts.key.as_ref().map(|key| match key {
-        Key::Text(text) => *text,
-        Key::Binary(bytes) => bytes,
-    });
-    builder.push_parts(
-        message.born_at,
-        key,
-        value.as_deref(),
-        headers.iter().copied(),
-    )
+    let value = value.as_ref().map(|value| value.as_ref().as_ref());
+    builder.push_parts(message.born_at, key, value, headers.iter().copied())
 }
 
 /// A property area taken apart.
@@ -89,6 +91,7 @@ struct Parts<'a> {
     pairs: HeaderViews<'a>,
 }
 
+#[derive(Clone)]
 enum Key<'a> {
     /// Of `KEYS`.
     Text(&'a [u8]),
@@ -97,6 +100,7 @@ enum Key<'a> {
 }
 
 /// A decoded header list.
+#[derive(Clone)]
 struct List {
     bytes: Bytes,
     count: usize,
@@ -137,31 +141,27 @@ impl<'a> Parts<'a> {
     }
 
     /// The record's value, and the compression that could not be undone.
-    fn value(&self, message: &Message) -> (Option<Bytes>, Option<String>) {
+    fn value<'m>(&self, message: &'m Message) -> (Option<Cow<'m, Bytes>>, Option<String>) {
         if self.is_marked_null && message.body.is_empty() {
             return (None, None);
         }
         match plain_body(message) {
             Ok(body) => (Some(body), None),
-            Err(compression) => (Some(message.body.clone()), Some(compression)),
+            Err(compression) => (Some(Cow::Borrowed(&message.body)), Some(compression)),
         }
     }
 
-    /// The listed headers and then the properties that neither the list nor anything else of the
-    /// record accounts for.
-    fn headers(&self, is_null: bool) -> HeaderViews<'_> {
-        let is_header = |pair: &&HeaderView<'_>| !self.accounts_for(pair.name, is_null);
-        let unaccounted = self.pairs.iter().filter(is_header).copied();
-        let Some(list) = self
-            .list
-            .as_ref()
-            .and_then(|list| read_headers(&list.bytes))
-        else {
-            return unaccounted.collect();
+    /// The headers of `list`, which is this one's own, and then the properties that neither it
+    /// nor anything else of the record accounts for.
+    fn headers(mut self, list: Option<&'a List>, is_null: bool) -> HeaderViews<'a> {
+        let mut pairs = std::mem::take(&mut self.pairs);
+        pairs.retain(|pair| !self.accounts_for(pair.name, is_null));
+        let Some(list) = list.and_then(|list| read_headers(&list.bytes)) else {
+            return pairs;
         };
         let listed: HashSet<&[u8]> = list.map(|header| header.name).collect();
-        let added = unaccounted.filter(|pair| !listed.contains(pair.name));
-        list.chain(added).collect()
+        pairs.retain(|pair| !listed.contains(pair.name));
+        list.chain(pairs).collect()
     }
 
     fn accounts_for(&self, name: &[u8], is_null: bool) -> bool {
