@@ -6,13 +6,14 @@
 //! another.
 
 use super::compression::DecompressFault;
-use lz4_flex::block::{DecompressError, decompress_into_with_dict};
+use lz4_flex::block::{DecompressError, decompress_into, decompress_into_with_dict};
 
 const FRAME_MAGIC: u32 = 0x184d_2204;
 /// Frames that carry something else: any last digit.
 const SKIPPABLE_MAGIC: u32 = 0x184d_2a50;
 const VERSION_BITS: u8 = 0xc0;
 const VERSION: u8 = 0x40;
+const INDEPENDENT_BIT: u8 = 0x20;
 const BLOCK_CHECKSUM_BIT: u8 = 0x10;
 const CONTENT_SIZE_BIT: u8 = 0x08;
 const CONTENT_CHECKSUM_BIT: u8 = 0x04;
@@ -24,7 +25,7 @@ const WINDOW_BYTES: usize = 64 << 10;
 /// One byte can lengthen a match by 255.
 const EXPANSION_MAX: usize = 255;
 /// How much a block is first thought to expand; the next guess is the most it can.
-const EXPANSION_USUAL: usize = 8;
+const EXPANSION_USUAL: usize = 4;
 
 /// Undoes one frame after another, to at most `limit` bytes.
 pub(super) fn decompress(compressed: &[u8], limit: usize) -> Result<Vec<u8>, DecompressFault> {
@@ -63,6 +64,7 @@ fn frame(input: &mut Input<'_>, plain: &mut Vec<u8>, limit: usize) -> Result<(),
     // The header's own checksum is its last byte.
     input.take(content_size_bytes + 1)?;
     let frame_start = plain.len();
+    let are_independent = flags & INDEPENDENT_BIT != 0;
     loop {
         let length = input.u32()?;
         if length == 0 {
@@ -72,7 +74,13 @@ fn frame(input: &mut Input<'_>, plain: &mut Vec<u8>, limit: usize) -> Result<(),
         if length & UNCOMPRESSED_BIT != 0 {
             plain.extend_from_slice(stored);
         } else {
-            block(stored, plain, frame_start, block_bytes_max)?;
+            let window_start = plain.len().saturating_sub(WINDOW_BYTES).max(frame_start);
+            let window_start = if are_independent {
+                plain.len()
+            } else {
+                window_start
+            };
+            block(stored, plain, window_start, block_bytes_max)?;
         }
         if plain.len() > limit {
             return Err(DecompressFault::TooLarge);
@@ -87,15 +95,14 @@ fn frame(input: &mut Input<'_>, plain: &mut Vec<u8>, limit: usize) -> Result<(),
     Ok(())
 }
 
-/// One compressed block, whose matches may reach back into the frame's earlier ones.
+/// One compressed block, whose matches may reach back to `window_start`.
 fn block(
     stored: &[u8],
     plain: &mut Vec<u8>,
-    frame_start: usize,
+    window_start: usize,
     block_bytes_max: usize,
 ) -> Result<(), DecompressFault> {
     let start = plain.len();
-    let window_start = start.saturating_sub(WINDOW_BYTES).max(frame_start);
     let most = stored
         .len()
         .saturating_mul(EXPANSION_MAX)
@@ -107,7 +114,12 @@ fn block(
             break;
         };
         let window = before.get(window_start..).unwrap_or_default();
-        match decompress_into_with_dict(stored, target, window) {
+        // Without a window the crate has a loop with less to check.
+        let written = match window {
+            [] => decompress_into(stored, target),
+            window => decompress_into_with_dict(stored, target, window),
+        };
+        match written {
             Ok(written) => {
                 plain.truncate(start + written);
                 return Ok(());
