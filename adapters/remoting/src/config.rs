@@ -1,5 +1,6 @@
 //! The broker role's names and limits.
 
+use gantry_remoting_protocol::FRAME_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -19,6 +20,8 @@ pub struct Config {
     pub trace_on: bool,
     /// Queues of a topic created by sending to it, unless the producer asks for fewer.
     pub auto_create_queues: u32,
+    /// Most bytes of a frame, its length field included.
+    pub frame_bytes_max: usize,
     /// Most bytes of the body of a batch send.
     pub batch_bytes_max: usize,
     /// Most messages of one pull answer, whatever the client asks for.
@@ -52,6 +55,7 @@ impl Default for Config {
             region: "DefaultRegion".to_owned(),
             trace_on: true,
             auto_create_queues: 8,
+            frame_bytes_max: FRAME_BYTES_MAX,
             batch_bytes_max: 4 * 1024 * 1024,
             pull_messages_max: 32,
             pull_bytes_max: 256 * 1024,

@@ -1,6 +1,7 @@
 //! RocketMQ's broker role over core: translates requests and answers, and keeps nothing itself.
 
 mod config;
+mod connection;
 mod error;
 mod handlers;
 mod message;
@@ -11,6 +12,6 @@ mod session;
 mod unique_key;
 
 pub use config::Config;
-pub use reply::{Frame, Reply};
+pub use connection::BrokerConnection;
+pub use reply::{Frame, LaterFrame};
 pub use role::BrokerRole;
-pub use session::Session;

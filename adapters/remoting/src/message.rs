@@ -2,6 +2,24 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use gantry_core::model::{Properties, PropertyError, property};
+use gantry_remoting_protocol::{Text, record};
+
+/// Properties the broker writes anew into each record. A consumer that sends on what it received
+/// sends them along.
+const BROKERS_OWN: &[&str] = &[property::CRC32, property::INNER_MULTI_QUEUE_OFFSET];
+
+/// `area` without what the broker writes itself; as it is, when there is none of that.
+pub(crate) fn without_brokers_own(area: Text) -> Text {
+    let is_own = |name: &str| BROKERS_OWN.contains(&name);
+    if !record::properties(&area).any(|(name, _)| is_own(name)) {
+        return area;
+    }
+    let mut kept = String::with_capacity(area.len());
+    for (name, value) in record::properties(&area).filter(|(name, _)| !is_own(name)) {
+        kept.extend([name, "\u{1}", value, "\u{2}"]);
+    }
+    kept.into()
+}
 
 /// What a producer's properties ask of the broker, found in one pass.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -112,6 +130,13 @@ mod tests {
             Some(("UNIQ_KEY", "id")),
             "nothing stands before it"
         );
+    }
+
+    #[test]
+    fn what_a_consumer_sends_on_loses_the_last_brokers_marks() {
+        let received = "a\u{1}b\u{2}__CRC32#\u{1}0123456789\u{2}";
+        let area = without_brokers_own(received.into());
+        assert_eq!(area.as_str(), "a\u{1}b\u{2}");
     }
 
     #[test]

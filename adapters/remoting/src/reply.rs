@@ -2,9 +2,9 @@
 
 use crate::error::Refusal;
 use bytes::{Bytes, BytesMut};
+use gantry_connection::Outgoing;
 use gantry_remoting_protocol::Answer;
 use gantry_remoting_protocol::codec::ReplyTo;
-use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -37,27 +37,29 @@ impl Frame {
         }
     }
 
+    /// Hands the frame to the connection.
+    pub(crate) fn write(self, out: &mut Outgoing) {
+        out.push(self.head);
+        for chunk in self.body {
+            out.push(chunk);
+        }
+    }
+
     /// The answer to a request that fails.
     pub(crate) fn refusal(to: ReplyTo, refusal: &Refusal) -> Self {
         Self::answer(to, &Answer::refusal(refusal.code, &refusal.remark))
     }
 }
 
+/// An answer that takes its time; dropping it gives up.
+pub type LaterFrame = Pin<Box<dyn Future<Output = Frame> + Send>>;
+
 /// What a request is answered with.
-pub enum Reply {
+pub(crate) enum Reply {
     /// At once.
     Ready(Frame),
-    /// Later; other requests of the connection may be answered before. Dropping it gives up.
-    Pending(Pin<Box<dyn Future<Output = Frame> + Send>>),
-}
-
-impl fmt::Debug for Reply {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ready(frame) => f.debug_tuple("Ready").field(frame).finish(),
-            Self::Pending(_) => f.write_str("Pending"),
-        }
-    }
+    /// When there is something to say; a broker that stops does not wait for it.
+    Held(LaterFrame),
 }
 
 impl From<Frame> for Reply {

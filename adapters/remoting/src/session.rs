@@ -1,8 +1,10 @@
-//! One connection of a client to the broker role, without its socket.
+//! What the broker does for one connection, and keeps of it.
 
+use crate::connection::BrokerConnection;
 use crate::handlers::{self, SendStage};
 use crate::reply::{Frame, Reply};
 use crate::role::BrokerRole;
+use gantry_connection::Replies;
 use gantry_core::groups::registry::{Event, SessionId};
 use gantry_remoting_protocol::Command;
 use std::net::SocketAddr;
@@ -11,7 +13,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 /// What the broker knows of one connection. Dropping it tells the broker that the client is gone.
 #[derive(Debug)]
-pub struct Session {
+pub(crate) struct Session {
     role: Arc<BrokerRole>,
     id: SessionId,
     sends: SendStage,
@@ -20,8 +22,7 @@ pub struct Session {
 
 impl Session {
     /// A connection from `peer`, and the events it must be told with [`Session::notice`].
-    #[must_use]
-    pub fn new(role: Arc<BrokerRole>, peer: SocketAddr) -> (Self, mpsc::Receiver<Event>) {
+    pub(crate) fn new(role: Arc<BrokerRole>, peer: SocketAddr) -> (Self, mpsc::Receiver<Event>) {
         let (id, events) = role.clients.connect();
         let held_max = role.config.held_pulls_per_connection_max;
         let session = Self {
@@ -35,7 +36,11 @@ impl Session {
 
     /// Does what the commands of one read ask for, in their order, and appends the answers to
     /// `replies`. Sends without anything between them are produced together.
-    pub fn begin(&mut self, commands: impl IntoIterator<Item = Command>, replies: &mut Vec<Reply>) {
+    pub(crate) fn begin(
+        &mut self,
+        commands: impl IntoIterator<Item = Command>,
+        replies: &mut Replies<BrokerConnection>,
+    ) {
         for command in commands {
             if command.flag.is_response() {
                 // An answer to a notice, which wants none.
@@ -51,7 +56,7 @@ impl Session {
         self.sends.produce(replies);
     }
 
-    fn handle(&self, command: &Command, replies: &mut Vec<Reply>) {
+    fn handle(&self, command: &Command, replies: &mut Replies<BrokerConnection>) {
         let reply = handlers::handle(self, command).unwrap_or_else(|refusal| {
             let code = command.request_code();
             tracing::debug!(
@@ -61,14 +66,17 @@ impl Session {
             );
             Frame::refusal(command.reply_to(), &refusal).into()
         });
-        if !command.flag.is_oneway() {
-            replies.push(reply);
+        if command.flag.is_oneway() {
+            return;
+        }
+        match reply {
+            Reply::Ready(frame) => frame.write(replies.ready()),
+            Reply::Held(later) => replies.held(later),
         }
     }
 
     /// The frame that tells the client of `event`.
-    #[must_use]
-    pub fn notice(&self, event: &Event) -> Frame {
+    pub(crate) fn notice(&self, event: &Event) -> Frame {
         handlers::notice(&self.role, event)
     }
 

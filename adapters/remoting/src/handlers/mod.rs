@@ -5,10 +5,12 @@ mod locks;
 mod membership;
 mod offsets;
 mod pull;
+mod query;
 mod queue;
 mod send;
 mod send_answer;
 mod send_topic;
+mod stats;
 mod subscription;
 mod topics;
 
@@ -37,6 +39,10 @@ pub(crate) fn handle(session: &Session, command: &Command) -> Result<Reply, Refu
         RequestCode::UpdateConsumerOffset => offsets::update(role, command),
         RequestCode::UpdateAndCreateTopic => topics::create(role, command),
         RequestCode::GetAllTopicConfig => Ok(topics::list(role, command)),
+        RequestCode::GetTopicConfig => stats::topic_config(role, command),
+        RequestCode::GetTopicStatsInfo => stats::topic_stats(role, command),
+        RequestCode::GetConsumeStats => stats::consume_stats(role, command),
+        RequestCode::QueryMessage => query::by_key(role, command),
         RequestCode::GetBrokerRuntimeInfo => Ok(broker_info::runtime(role, command)),
         RequestCode::DeleteTopicInBroker => topics::delete(role, command),
         RequestCode::SearchOffsetByTimestamp => queue::search(role, command),

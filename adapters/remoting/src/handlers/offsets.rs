@@ -5,9 +5,10 @@ use crate::names;
 use crate::reply::{Frame, Reply};
 use crate::role::BrokerRole;
 use gantry_core::model::{GroupName, QueueId, QueueOffset, TopicName};
-use gantry_core::{OffsetCommit, Topic};
+use gantry_core::{FetchQueue, OffsetCommit, Topic};
 use gantry_remoting_protocol::header::{OffsetResponse, QueryConsumerOffset, UpdateConsumerOffset};
 use gantry_remoting_protocol::{Answer, Command, NoFields, ResponseCode};
+use std::sync::Arc;
 
 /// A group's epoch in Kafka's terms: none.
 const NO_EPOCH: i32 = -1;
@@ -107,9 +108,24 @@ pub(crate) fn query(role: &BrokerRole, command: &Command) -> Result<Reply, Refus
 }
 
 /// Whether the queue still has its first message, and that is near the log's end.
-fn replays_from_zero(role: &BrokerRole, topic: &Topic, queue: QueueId) -> bool {
-    let Ok(range) = role.client.offset_range(topic, queue) else {
+fn replays_from_zero(role: &BrokerRole, topic: &Arc<Topic>, queue: QueueId) -> bool {
+    let range = role.client.offset_range(topic, queue).unwrap_or_default();
+    if range.start > QueueOffset::ZERO || range.end == QueueOffset::ZERO {
+        return false;
+    }
+    let first = FetchQueue {
+        topic: Arc::clone(topic),
+        queue,
+        offset: QueueOffset::ZERO,
+        bytes_max: 1,
+        messages_max: 1,
+        filter: None,
+    };
+    let Some(Ok(fetched)) = role.client.fetch_now(&[first], 1).pop() else {
         return false;
     };
-    range.start == QueueOffset::ZERO && range.end > QueueOffset::ZERO
+    let end = role.client.log_range().end;
+    fetched.records.first().is_some_and(|record| {
+        record.position.distance_to(end) <= role.config.new_group_replay_bytes_max
+    })
 }

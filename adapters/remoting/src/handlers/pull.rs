@@ -77,7 +77,7 @@ pub(crate) fn pull(session: &Session, command: &Command) -> Result<Reply, Refusa
     let Ok(held) = Arc::clone(session.held_pulls()).try_acquire_owned() else {
         return Err(Error::Busy("held pulls of one connection").into());
     };
-    Ok(Reply::Pending(Box::pin(async move {
+    Ok(Reply::Held(Box::pin(async move {
         let answer = pull.wait(wait).await;
         drop(held);
         answer

@@ -7,7 +7,7 @@ use crate::role::BrokerRole;
 use gantry_core::model::{OffsetRange, PhysicalOffset, QueueId, QueueOffset, Timestamp};
 use gantry_core::{Fetched, Topic};
 use gantry_remoting_protocol::header::{
-    OffsetResponse, QueueRequest, SearchOffset, TimestampResponse,
+    OffsetResponse, QueueRequest, SearchOffset, TimestampResponse, ViewMessage,
 };
 use gantry_remoting_protocol::{Answer, Command, ResponseCode};
 use std::sync::Arc;
@@ -62,8 +62,8 @@ pub(crate) fn search(role: &BrokerRole, command: &Command) -> Result<Reply, Refu
     };
     let first_from = |millis| -> Result<QueueOffset, Refusal> {
         let time = Timestamp::from_millis(millis);
-        let found = role.client.offset_at(&topic, queue, time)?;
-        Ok(found.map_or(range.end, |(offset, _)| offset))
+        let found = role.client.offset_stored_at(&topic, queue, time)?;
+        Ok(found.unwrap_or(range.end))
     };
     let is_upper = request
         .boundary
@@ -84,7 +84,7 @@ pub(crate) fn search(role: &BrokerRole, command: &Command) -> Result<Reply, Refu
 
 /// 33: the message of an offset message id, of a batch its first.
 pub(crate) fn view(role: &BrokerRole, command: &Command) -> Result<Reply, Refusal> {
-    let offset: i64 = command.fields.value("offset")?;
+    let ViewMessage { offset } = command.header()?;
     let not_found = || {
         let remark = format!("can not find message by the offset, {offset}");
         Refusal::new(ResponseCode::SystemError, remark)

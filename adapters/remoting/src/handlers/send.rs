@@ -2,12 +2,14 @@
 
 use super::send_answer::Sent;
 use super::send_topic::{queue_of, topic_of};
+use crate::connection::BrokerConnection;
 use crate::error::Refusal;
-use crate::message::{PropertyStage, Wishes};
+use crate::message::{PropertyStage, Wishes, without_brokers_own};
 use crate::names;
-use crate::reply::{Frame, Reply};
+use crate::reply::Frame;
 use crate::role::BrokerRole;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use gantry_connection::Replies;
 use gantry_core::model::{Message, Properties, PropertyError, QueueId, SysFlag, Timestamp};
 use gantry_core::{Durability, Error, Payload, ProduceItem, Topic};
 use gantry_remoting_protocol::codec::ReplyTo;
@@ -42,7 +44,6 @@ pub(crate) struct SendStage {
     /// The topic of the last send; most connections have only one.
     topic: Option<Arc<Topic>>,
     properties: PropertyStage,
-    scratch: BytesMut,
 }
 
 impl SendStage {
@@ -54,23 +55,27 @@ impl SendStage {
             durability: Durability::Configured,
             topic: None,
             properties: role.property_stage(),
-            scratch: BytesMut::new(),
             role,
         }
     }
 
     /// Takes a send. What must be answered before it goes to `replies`.
-    pub(crate) fn add(&mut self, command: &Command, replies: &mut Vec<Reply>) {
+    pub(crate) fn add(&mut self, command: &Command, replies: &mut Replies<BrokerConnection>) {
         if let Err(refusal) = self.stage(command, replies) {
             tracing::debug!(remark = refusal.remark, "send refused");
             if !command.flag.is_oneway() {
-                replies.push(Frame::refusal(command.reply_to(), &refusal).into());
+                Frame::refusal(command.reply_to(), &refusal).write(replies.ready());
             }
         }
     }
 
-    fn stage(&mut self, command: &Command, replies: &mut Vec<Reply>) -> Result<(), Refusal> {
-        let send = SendRequest::of(command)?;
+    fn stage(
+        &mut self,
+        command: &Command,
+        replies: &mut Replies<BrokerConnection>,
+    ) -> Result<(), Refusal> {
+        let mut send = SendRequest::of(command)?;
+        send.properties = without_brokers_own(send.properties);
         let topic = self.topic(&send)?;
         let queue = queue_of(&self.role, &topic, &send)?;
         let wishes = Wishes::read(record::properties(&send.properties));
@@ -151,7 +156,8 @@ impl SendStage {
         for sent in record::sub_messages(body.clone()) {
             let sent =
                 sent.map_err(|error| Refusal::new(ResponseCode::SystemError, error.to_string()))?;
-            let properties = Properties::from_wire(sent.properties.into_bytes());
+            let area = without_brokers_own(sent.properties);
+            let properties = Properties::from_wire(area.into_bytes());
             let properties = properties.map_err(illegal)?;
             check(&Wishes::read(properties.iter()), send)?;
             let message = self.message(send, sent.flag, properties, sent.body);
@@ -185,7 +191,7 @@ impl SendStage {
     }
 
     /// Produces what is staged, and answers it.
-    pub(crate) fn produce(&mut self, replies: &mut Vec<Reply>) {
+    pub(crate) fn produce(&mut self, replies: &mut Replies<BrokerConnection>) {
         if self.slots.is_empty() {
             return;
         }
@@ -204,10 +210,10 @@ impl SendStage {
                 queue: slot.queue,
                 unique_key: slot.unique_key,
             };
-            replies.push(match receipts {
-                Ok(receipts) => sent.reply(&self.role, receipts, &mut self.scratch),
-                Err(error) => Frame::refusal(reply_to, &error.into()).into(),
-            });
+            match receipts {
+                Ok(receipts) => sent.answer(&self.role, receipts, replies),
+                Err(error) => Frame::refusal(reply_to, &error.into()).write(replies.ready()),
+            }
         }
     }
 }

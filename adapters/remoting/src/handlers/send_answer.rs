@@ -1,8 +1,10 @@
 //! What a producer hears of its send.
 
-use crate::reply::{Frame, Reply};
+use crate::connection::BrokerConnection;
+use crate::reply::Frame;
 use crate::role::BrokerRole;
 use bytes::{Bytes, BytesMut};
+use gantry_connection::Replies;
 use gantry_core::model::{QueueId, QueueOffset};
 use gantry_core::{Error, Receipt};
 use gantry_remoting_protocol::codec::ReplyTo;
@@ -31,50 +33,41 @@ struct Stored {
 }
 
 impl Sent {
-    /// The answer, once the records are as durable as was asked.
-    pub(super) fn reply(
+    /// Answers once the records are as durable as was asked.
+    pub(super) fn answer(
         self,
         role: &Arc<BrokerRole>,
         receipts: Receipts,
-        scratch: &mut BytesMut,
-    ) -> Reply {
+        replies: &mut Replies<BrokerConnection>,
+    ) {
+        let base_offset = receipts.first().map(|first| first.base_offset);
         let stored = Stored {
-            base_offset: receipts
-                .first()
-                .map_or(QueueOffset::ZERO, |first| first.base_offset),
-            ids: receipts
-                .iter()
-                .map(|receipt| message_id(role, receipt))
-                .collect(),
+            base_offset: base_offset.unwrap_or_default(),
+            ids: receipts.iter().map(|r| message_id(role, r)).collect(),
         };
         // The log is flushed in order, so the last one speaks for all.
-        let waits = receipts
-            .into_iter()
-            .next_back()
-            .filter(|last| !last.is_durable());
-        let Some(last) = waits else {
-            return self
-                .frame(role, &stored, ResponseCode::Success, scratch)
-                .into();
+        let last = receipts.into_iter().next_back();
+        let Some(last) = last.filter(|last| !last.is_durable()) else {
+            let out = replies.ready().head();
+            return self.encode(role, &stored, ResponseCode::Success, out);
         };
         let role = Arc::clone(role);
-        Reply::Pending(Box::pin(async move {
+        replies.pending(Box::pin(async move {
             let code = match last.durable().await {
                 Ok(_) => ResponseCode::Success,
                 Err(Error::FlushTimeout) => ResponseCode::FlushDiskTimeout,
                 Err(error) => return Frame::refusal(self.reply_to, &error.into()),
             };
-            self.frame(&role, &stored, code, &mut BytesMut::new())
-        }))
+            let mut head = BytesMut::new();
+            self.encode(&role, &stored, code, &mut head);
+            Frame {
+                head: head.freeze(),
+                body: Vec::new(),
+            }
+        }));
     }
 
-    fn frame(
-        &self,
-        role: &BrokerRole,
-        stored: &Stored,
-        code: ResponseCode,
-        scratch: &mut BytesMut,
-    ) -> Frame {
+    fn encode(&self, role: &BrokerRole, stored: &Stored, code: ResponseCode, out: &mut BytesMut) {
         let unique_key = self.unique_key.as_deref();
         let header = SendResponse {
             message_ids: &stored.ids,
@@ -84,12 +77,8 @@ impl Sent {
             region: &role.config.region,
             is_traced: role.config.trace_on,
         };
-        let answer = Answer::of(code).with_fields(&header);
-        self.reply_to.answer(&answer, scratch);
-        Frame {
-            head: scratch.split().freeze(),
-            body: Vec::new(),
-        }
+        self.reply_to
+            .answer(&Answer::of(code).with_fields(&header), out);
     }
 }
 

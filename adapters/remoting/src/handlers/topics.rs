@@ -6,31 +6,13 @@ use crate::reply::{Frame, Reply};
 use crate::role::BrokerRole;
 use gantry_core::model::{Permission, TopicName, TopicSpec};
 use gantry_core::{Error, Topic};
-use gantry_remoting_protocol::body::{self, Style, TopicConfig};
+use gantry_remoting_protocol::body::{self, DataVersion, Style, TopicConfig, TopicConfigTable};
 use gantry_remoting_protocol::header::{CreateTopic, TopicRequest};
 use gantry_remoting_protocol::{Answer, Command, ResponseCode};
-use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// How tags stand in a topic's messages; the only way there ever was.
 const FILTER_TYPE: &str = "SINGLE_TAG";
-
-/// The answer to 21.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct AllTopicConfig {
-    data_version: DataVersion,
-    topic_config_table: BTreeMap<String, TopicConfig>,
-}
-
-/// How replicas see that something has changed; this broker has none.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct DataVersion {
-    counter: i64,
-    state_version: i64,
-    timestamp: i64,
-}
 
 fn invalid(remark: impl Into<String>) -> Refusal {
     Refusal::new(ResponseCode::InvalidParameter, remark)
@@ -106,11 +88,11 @@ pub(crate) fn list(role: &BrokerRole, command: &Command) -> Reply {
     let visible = topics
         .iter()
         .filter(|topic| !names::is_hidden_topic(topic.name().as_str()));
-    let all = AllTopicConfig {
+    let all = TopicConfigTable {
         data_version: DataVersion {
-            counter: 0,
-            state_version: 0,
+            // Replicas compare it to see what has changed; this broker has none.
             timestamp: role.started_at.millis(),
+            ..DataVersion::default()
         },
         topic_config_table: visible
             .map(|topic| (topic.name().to_string(), config_of(topic)))
@@ -120,7 +102,7 @@ pub(crate) fn list(role: &BrokerRole, command: &Command) -> Reply {
     Frame::with_body(command.reply_to(), &Answer::OK, body).into()
 }
 
-fn config_of(topic: &Topic) -> TopicConfig {
+pub(super) fn config_of(topic: &Topic) -> TopicConfig {
     let spec = topic.spec();
     let count = |queues| i32::try_from(queues).unwrap_or(i32::MAX);
     TopicConfig {
