@@ -1,4 +1,4 @@
-//! RocketMQ's broker role over core: translates requests and answers, and keeps nothing itself.
+//! RocketMQ's broker and NameServer roles over core: translates requests and answers, and keeps nothing itself.
 
 mod config;
 mod connection;
@@ -6,6 +6,7 @@ mod error;
 mod handlers;
 mod message;
 mod names;
+pub mod nameserver;
 mod reply;
 mod role;
 mod session;
