@@ -166,7 +166,10 @@ impl<'a> Parts<'a> {
 
     fn accounts_for(&self, name: &[u8], is_null: bool) -> bool {
         // No name of the broker's own starts otherwise.
-        let (Some(b'K' | b'I' | b'_'), Ok(name)) = (name.first(), std::str::from_utf8(name)) else {
+        if !matches!(name.first(), Some(b'K' | b'I' | b'_')) {
+            return false;
+        }
+        let Ok(name) = std::str::from_utf8(name) else {
             return false;
         };
         match name {
