@@ -4,6 +4,7 @@ use bytes::BytesMut;
 use gantry_connection::{Outgoing, Protocol, Replies, ReplyOrder};
 use gantry_remoting_protocol::{Command, DecodeError, decode};
 use std::future::Ready;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::vec::Drain;
 
@@ -12,13 +13,14 @@ use std::vec::Drain;
 #[derive(Debug)]
 pub struct NameServerConnection {
     server: Arc<NameServer>,
+    peer: SocketAddr,
 }
 
 impl NameServerConnection {
-    /// A connection that has just come.
+    /// A connection that has just come from `peer`.
     #[must_use]
-    pub const fn new(server: Arc<NameServer>) -> Self {
-        Self { server }
+    pub const fn new(server: Arc<NameServer>, peer: SocketAddr) -> Self {
+        Self { server, peer }
     }
 }
 
@@ -42,7 +44,7 @@ impl Protocol for NameServerConnection {
         replies: &mut Replies<Self>,
     ) -> Result<(), DecodeError> {
         for command in frames.filter(|command| !command.flag.is_response()) {
-            let answer = self.server.answer(&command);
+            let answer = self.server.answer(&command, self.peer);
             if !command.flag.is_oneway() {
                 answer.write(replies.ready());
             }

@@ -20,6 +20,7 @@ use crate::reply::Frame;
 use bytes::Bytes;
 use gantry_core::{Client, Topic};
 use gantry_remoting_protocol::{Answer, Command, RequestCode, ResponseCode};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// A NameServer for the one broker of this process; its connections share it.
@@ -41,8 +42,8 @@ impl NameServer {
         })
     }
 
-    /// The answer to `command`, a request; a refusal is one too.
-    pub(crate) fn answer(&self, command: &Command) -> Frame {
+    /// The answer to `command`, a request of `peer`'s; a refusal is one too.
+    pub(crate) fn answer(&self, command: &Command, peer: SocketAddr) -> Frame {
         let answered = match command.request_code() {
             RequestCode::GetRouteInfoByTopic => route::route(self, command),
             RequestCode::GetBrokerClusterInfo => Ok(cluster::info(self, command)),
@@ -66,7 +67,7 @@ impl NameServer {
         };
         answered.unwrap_or_else(|refusal| {
             let code = command.request_code().name();
-            tracing::debug!(code, remark = refusal.remark, "request refused");
+            tracing::debug!(%peer, code, remark = refusal.remark, "request refused");
             Frame::refusal(command.reply_to(), &refusal)
         })
     }

@@ -7,6 +7,7 @@ use gantry_remoting_protocol::body::{self, ClusterInfo, KvTable, TopicList, Topi
 use gantry_remoting_protocol::codec::{NoFields, Request, WriteFields};
 use gantry_remoting_protocol::header::{ClusterRequest, KvEntry, KvKey, KvNamespace};
 use gantry_remoting_protocol::{Command, FRAME_BYTES_MAX, RequestCode, ResponseCode, decode};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -50,7 +51,8 @@ impl TestServer {
     /// All the server sends on a connection on which a client sends `bytes` and no more.
     async fn converse(&self, bytes: &[u8]) -> Vec<u8> {
         let (client, server) = tokio::io::duplex(1 << 16);
-        let connection = NameServerConnection::new(Arc::clone(&self.names));
+        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 50_000));
+        let connection = NameServerConnection::new(Arc::clone(&self.names), peer);
         let (limits, shutdown) = (Limits::default(), Shutdown::new());
         let serve = run(server, connection, &limits, &shutdown);
         let talk = async {
