@@ -112,13 +112,19 @@ fn from_messages(bench: &Bench, count: usize, bytes: usize) {
     let body = Bytes::from(vec![b'x'; bytes]);
     let mut message = Message::new(body, Timestamp::from_millis(1_700_000_000_000));
     message.properties = Properties::from_pairs(native).unwrap();
-    let name = format!("native messages to batch, {count} x {bytes} B");
-    bench.run(&name, count, count * bytes, || {
+    let built = |push: fn(&mut BatchBuilder, &Message)| {
         let mut builder = BatchBuilder::with_capacity(count * (bytes + 150));
         for _ in 0..count {
-            push_message(&mut builder, &message).unwrap();
+            push(&mut builder, &message);
         }
         builder.build(QueueOffset::ZERO, 0, TimestampKind::Create, Codec::None)
+    };
+    let name = |way: &str| format!("native to batch {way}, {count} x {bytes} B");
+    bench.run(&name("at once"), count, count * bytes, || {
+        built(|builder, message| push_message(builder, message).unwrap())
+    });
+    bench.run(&name("by records"), count, count * bytes, || {
+        built(|builder, message| builder.push(&record_of(message)).unwrap())
     });
     let name = format!("native message to record, {bytes} B");
     bench.run(&name, 1, bytes, || record_of(&message));
