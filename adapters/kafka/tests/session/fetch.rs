@@ -4,11 +4,14 @@ use crate::peer::{Host, Peer, batch, decode_answer, finish, frame, name};
 use crate::produce::produce;
 use crate::topics::create;
 use bytes::Bytes;
-use gantry_core::batch::Codec;
+use gantry_core::batch::{Codec, RecordBatch, crc32c};
+use gantry_core::model::{Message, Properties, QueueId, Timestamp};
+use gantry_core::{Durability, Payload, ProduceItem};
 use gantry_kafka::Reply;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::fetch_response::PartitionData;
 use kafka_protocol::messages::{FetchRequest, FetchResponse};
+use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -216,4 +219,62 @@ async fn a_fetch_of_nothing_answers_when_its_time_is_over() {
     let part = only(&response);
     assert_eq!((part.error_code, part.high_watermark), (0, 0));
     assert_eq!(part.records.as_deref(), Some(&[][..]));
+}
+
+#[tokio::test]
+async fn messages_of_other_protocols_stand_between_the_batches() {
+    let host = Host::new();
+    let mut peer = host.connect();
+    create(&mut peer, "t", 1).await;
+    let client = host.broker.anonymous();
+    let topic = client.topic("t").unwrap();
+    let message = |body: &'static [u8]| {
+        let mut message = Message::new(Bytes::from_static(body), Timestamp::from_millis(1234));
+        message.properties = Properties::from_pairs([("KEYS", "k1"), ("colour", "blue")]).unwrap();
+        ProduceItem {
+            topic: Arc::clone(&topic),
+            queue: QueueId::new(0),
+            payload: Payload::Message(message),
+            also: Vec::new(),
+        }
+    };
+    produce(&mut peer, "t", 0, batch(&["a", "b"], Codec::Zstd)).await;
+    for receipt in client.produce(vec![message(b"m2"), message(b"m3")], Durability::Configured) {
+        receipt.unwrap();
+    }
+    produce(&mut peer, "t", 0, batch(&["c"], Codec::None)).await;
+    let mut bytes = records(&mut peer, "t", 0, 0).await;
+    let mut values = Vec::new();
+    while !bytes.is_empty() {
+        let size = 12 + u32::from_be_bytes(bytes[8..12].try_into().unwrap()) as usize;
+        let stored = RecordBatch::stored(bytes.split_to(size)).unwrap();
+        assert_eq!(
+            stored.header().crc,
+            crc32c(&stored.bytes()[21..]),
+            "clients check it"
+        );
+        for record in stored.records().unwrap().iter() {
+            let record = record.unwrap();
+            let offset = stored.header().base_offset + i64::from(record.offset_delta);
+            values.push((offset, record.to_record()));
+        }
+    }
+    let texts: Vec<_> = values
+        .iter()
+        .map(|(offset, record)| (*offset, record.value.clone().unwrap()))
+        .collect();
+    let expected = [(0, "a"), (1, "b"), (2, "m2"), (3, "m3"), (4, "c")];
+    assert_eq!(
+        texts,
+        expected.map(|(offset, text)| (offset, Bytes::from(text)))
+    );
+    let foreign = &values[2].1;
+    assert_eq!(foreign.key.as_deref(), Some(&b"k1"[..]));
+    assert_eq!(foreign.timestamp.millis(), 1234);
+    let header = foreign
+        .headers
+        .iter()
+        .find(|header| &header.name[..] == b"colour")
+        .unwrap();
+    assert_eq!(header.value.as_deref(), Some(&b"blue"[..]));
 }

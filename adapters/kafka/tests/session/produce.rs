@@ -3,9 +3,10 @@
 use crate::peer::{Host, Peer, batch, batch_at, decode_answer, finish, frame, name, now};
 use crate::topics::create;
 use bytes::{Bytes, BytesMut};
+use gantry_core::FlushMode;
 use gantry_core::batch::{Codec, crc32c};
 use gantry_core::model::Timestamp;
-use gantry_kafka::Closed;
+use gantry_kafka::{Closed, Config, Reply};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use kafka_protocol::messages::{InitProducerIdRequest, ProduceRequest, TransactionalId};
@@ -281,4 +282,31 @@ async fn a_topic_may_take_the_time_of_the_append() {
     let stored = crate::fetch::records(&mut peer, "t", 0, 0).await;
     assert_eq!(stored[35..43], part.log_append_time_ms.to_be_bytes());
     assert_eq!(stored[17..21], crc32c(&stored[21..]).to_be_bytes());
+}
+
+#[tokio::test]
+async fn with_synchronous_flush_an_answer_waits_for_the_disk() {
+    let mut core = gantry_core::Config::default();
+    core.store.flush = FlushMode::Sync;
+    let host = Host::with(core, Config::default());
+    let mut peer = host.connect();
+    create(&mut peer, "t", 1).await;
+    let request = frame(
+        9,
+        &produce_request("t", 0, Some(batch(&["x"], Codec::None))),
+    );
+    let mut replies = Vec::new();
+    let frames = [request.clone(), request];
+    peer.session.begin(frames, &mut replies).unwrap();
+    assert!(matches!(
+        replies[..],
+        [Reply::Pending(_), Reply::Pending(_)]
+    ));
+    let mut offsets = Vec::new();
+    for answer in finish(replies).await {
+        let response = decode_answer::<ProduceRequest>(9, &answer);
+        let part = &response.responses[0].partition_responses[0];
+        offsets.push((part.error_code, part.base_offset));
+    }
+    assert_eq!(offsets, [(0, 0), (0, 1)]);
 }
