@@ -2,6 +2,9 @@
 
 use super::requests::{heartbeat, held_pull, pull};
 use super::support::{START, Server, TestClient, messages};
+use gantry_core::batch::{BatchBuilder, Codec, RecordBatch, TimestampKind};
+use gantry_core::model::{Header, QueueId, QueueOffset, Record, TopicName};
+use gantry_core::{Durability, Payload, ProduceItem};
 use gantry_remoting_protocol::header::{
     PullRequest, QueryConsumerOffset, QueueRequest, SearchOffset, UpdateConsumerOffset,
 };
@@ -330,4 +333,77 @@ async fn a_queue_says_what_it_holds() {
         let found: i64 = answer.fields.text("offset").unwrap().parse().unwrap();
         assert_eq!(found, expected, "{header:?}");
     }
+}
+
+/// A batch of `count` records with bodies of `size` bytes, tagged `even` and `odd` in turn.
+fn kafka_batch(count: u8, size: usize) -> RecordBatch {
+    let mut builder = BatchBuilder::with_capacity(1024);
+    for number in 0..count {
+        let tag = if number % 2 == 0 { "even" } else { "odd" };
+        let record = Record {
+            key: Some(vec![b'k', number].into()),
+            value: Some(vec![number; size].into()),
+            headers: vec![Header {
+                name: "TAGS".into(),
+                value: Some(tag.into()),
+            }],
+            timestamp: START,
+        };
+        builder.push(&record).unwrap();
+    }
+    let (base, kind) = (QueueOffset::ZERO, TimestampKind::Create);
+    let bytes = builder.build(base, 0, kind, Codec::Zstd).unwrap();
+    RecordBatch::parse(bytes).unwrap()
+}
+
+fn produce(server: &Server, topic: &str, batch: RecordBatch) {
+    let core = server.broker.anonymous();
+    let name = TopicName::new(topic).unwrap();
+    let item = ProduceItem {
+        topic: core.topic_or_create(&name, Some(1)).unwrap(),
+        queue: QueueId::new(0),
+        payload: Payload::Batch(batch),
+        also: Vec::new(),
+    };
+    let receipts = core.produce(vec![item], Durability::Appended);
+    assert!(receipts[0].is_ok(), "{receipts:?}");
+}
+
+#[tokio::test]
+async fn records_of_a_kafka_batch_come_as_messages_each_with_its_offset() {
+    let server = Server::start().await;
+    let mut client = TestClient::connect(&server).await;
+    produce(&server, "T", kafka_batch(50, 10));
+    client.send_message("T", 0, "", "last").await;
+    let mut bodies = Vec::new();
+    let mut next = 0;
+    while next < 51 {
+        let answer = client.pull(&pull("G", "T", 0, next)).await;
+        for message in messages(&answer) {
+            assert_eq!(message.queue_offset, i64::try_from(bodies.len()).unwrap());
+            bodies.push(message.body[0]);
+        }
+        next = offsets(&answer)[0];
+    }
+    let expected: Vec<u8> = (0..50).chain([b'l']).collect();
+    assert_eq!(bodies, expected);
+    let odd = PullRequest {
+        subscription: Some("odd"),
+        ..pull("G", "T", 0, 9)
+    };
+    let answer = client.pull(&odd).await;
+    let odd: Vec<_> = messages(&answer).iter().map(|m| m.body[0]).collect();
+    assert_eq!(odd, (9..50).step_by(2).collect::<Vec<u8>>());
+}
+
+#[tokio::test]
+async fn a_batch_that_is_large_as_messages_comes_in_several_answers() {
+    let server = Server::start().await;
+    let mut client = TestClient::connect(&server).await;
+    produce(&server, "T", kafka_batch(10, 100_000));
+    let answer = client.pull(&pull("G", "T", 0, 0)).await;
+    assert_eq!(messages(&answer).len(), 2);
+    assert_eq!(offsets(&answer), [2, 0, 10]);
+    let answer = client.pull(&pull("G", "T", 0, 9)).await;
+    assert_eq!(messages(&answer)[0].body[0], 9);
 }
