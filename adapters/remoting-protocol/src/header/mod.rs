@@ -20,7 +20,10 @@ pub use pull::{PullRequest, PullResponse, PullSysFlag};
 pub use send::{SendRequest, SendResponse};
 pub use topic::{CreateTopic, RouteRequest, TopicRequest};
 
-use crate::codec::{FieldError, FieldWriter, Fields, Text};
+use crate::codec::{
+    Answer, Command, FRAME_BYTES_MAX, FieldError, FieldWriter, Fields, Text, decode,
+};
+use bytes::BytesMut;
 
 /// A header that can be read from a request's or an answer's fields.
 pub trait RequestHeader<'a>: Sized {
@@ -29,6 +32,30 @@ pub trait RequestHeader<'a>: Sized {
     /// # Errors
     /// A required field is missing or ill-typed.
     fn read(fields: &'a Fields) -> Result<Self, FieldError>;
+}
+
+/// Reads `data` as frames and the fields of each as headers; must never panic, and a header that
+/// is read must survive being written.
+pub fn fuzz_headers(data: &[u8]) {
+    macro_rules! survive {
+        ($command:ident: $($header:ty),+) => {
+            $(if let Ok(header) = $command.header::<$header>() {
+                let mut out = BytesMut::new();
+                let answer = Answer::OK.with_fields(&header);
+                $command.reply_to().answer(&answer, &mut out);
+                let again = decode(&mut out, usize::MAX);
+                let again = again.as_ref().map(|again| again.as_ref().map(Command::header));
+                assert_eq!(again, Ok(Some(Ok(header))));
+            })+
+        };
+    }
+    let mut buffer = BytesMut::from(data);
+    while let Ok(Some(command)) = decode(&mut buffer, FRAME_BYTES_MAX) {
+        // The long names have no writer: no server sends them.
+        drop(SendRequest::long(&command.fields));
+        survive!(command: SendRequest<'_>, PullRequest<'_>, PullResponse, UnregisterClient<'_>,
+            QueryConsumerOffset<'_>, UpdateConsumerOffset<'_>, CreateTopic<'_>, RouteRequest<'_>);
+    }
 }
 
 /// A type that is written as a field; an `Option` that is `None` is left out.

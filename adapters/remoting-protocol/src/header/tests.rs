@@ -1,10 +1,10 @@
 use super::{
     GroupRequest, HeartbeatResponse, PullRequest, PullResponse, QueryConsumerOffset, RequestHeader,
-    RouteRequest, SendRequest, SendResponse, UnregisterClient, UpdateConsumerOffset,
+    RouteRequest, SendRequest, SendResponse, UnregisterClient, UpdateConsumerOffset, fuzz_headers,
 };
 use crate::codec::{Command, FieldError, Request, Text, WriteFields, decode};
 use crate::record::MessageId;
-use crate::testdata::connections;
+use crate::testdata::{connections, mutations};
 use crate::{FRAME_BYTES_MAX, RequestCode};
 use bytes::BytesMut;
 use proptest::prelude::*;
@@ -181,6 +181,13 @@ fn assert_same_fields(answer: &Command, header: &dyn WriteFields) {
     written.sort_unstable();
     recorded.sort_unstable();
     assert_eq!(written, recorded);
+}
+
+#[test]
+fn damaged_headers_never_panic() {
+    for connection in connections() {
+        mutations(&connection.bytes, 20, fuzz_headers);
+    }
 }
 
 struct Pairs<'a>(&'a [(&'a str, &'a str)]);
