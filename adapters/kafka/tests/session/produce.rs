@@ -310,3 +310,31 @@ async fn with_synchronous_flush_an_answer_waits_for_the_disk() {
     }
     assert_eq!(offsets, [(0, 0), (0, 1)]);
 }
+
+#[tokio::test]
+async fn replicas_that_do_not_exist_are_not_pretended() {
+    let host = Host::new();
+    let mut peer = host.connect();
+    crate::topics::create_with(&mut peer, "t", &[("min.insync.replicas", "2")]).await;
+    let records = || batch(&["x"], Codec::None);
+    assert_eq!(produce(&mut peer, "t", 0, records()).await.error_code, 19);
+    let one = produce_request("t", 0, Some(records())).with_acks(1);
+    let response = peer.call(9, &one).await;
+    assert_eq!(response.responses[0].partition_responses[0].error_code, 0);
+}
+
+#[tokio::test]
+async fn a_topic_says_how_far_ahead_its_records_may_be() {
+    let host = Host::new();
+    let mut peer = host.connect();
+    let ahead = Timestamp::from_millis(now().millis() + 600_000);
+    for (topic, setting, code) in [
+        ("tight", ("message.timestamp.after.max.ms", "60000"), 32),
+        ("default", ("message.timestamp.type", "CreateTime"), 0),
+        ("stamped", ("message.timestamp.type", "LogAppendTime"), 0),
+    ] {
+        crate::topics::create_with(&mut peer, topic, &[setting]).await;
+        let part = produce(&mut peer, topic, 0, batch_at(&["x"], Codec::None, ahead)).await;
+        assert_eq!(part.error_code, code, "{topic}");
+    }
+}

@@ -2,6 +2,7 @@
 
 mod admission;
 mod outcome;
+mod target;
 
 use super::visible;
 use crate::context::RequestContext;
@@ -12,6 +13,7 @@ use bytes::Bytes;
 use gantry_core::{Durability, Error, ProduceItem, Receipt};
 use outcome::{Appended, Partition, Refusal};
 use smallvec::SmallVec;
+use target::Target;
 
 /// A request and its body, not decoded yet.
 pub(crate) type Undecoded = (RequestContext, Bytes);
@@ -63,6 +65,7 @@ impl Admitted {
         items: &mut Vec<ProduceItem>,
     ) -> Self {
         let mut partitions = SmallVec::with_capacity(request.partitions.len());
+        let batch_bytes_max = context.server.config.batch_bytes_max;
         let producer = Producer {
             acks: request.acks,
             is_transactional: request.is_transactional,
@@ -70,9 +73,10 @@ impl Admitted {
         let mut sent = request.partitions.iter_mut();
         for named in &request.topics {
             let topic = visible::by_key(&context.client, &named.key);
+            let target = topic.map(|topic| Target::new(topic, batch_bytes_max));
             for partition in sent.by_ref().take(named.partitions) {
-                let admission = match &topic {
-                    Ok(topic) => admit(&context, &producer, topic, partition, items),
+                let admission = match &target {
+                    Ok(target) => admit(&context, &producer, target, partition, items),
                     Err(error) => Err(Refusal::from(*error)),
                 };
                 partitions.push(admission.map_or_else(Partition::Refused, |append_time| {
