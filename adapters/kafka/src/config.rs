@@ -1,5 +1,6 @@
 //! What can be set about the Kafka endpoint.
 
+use gantry_core::groups::classic::ClassicConfig;
 use serde::{Deserialize, Serialize};
 
 /// The Kafka endpoint's settings.
@@ -35,6 +36,11 @@ pub struct Config {
     pub fetch_bytes_max: usize,
     /// Longest time in milliseconds a Fetch may wait for records.
     pub fetch_wait_max_ms: u32,
+    /// Most bytes of the text a consumer commits with an offset (Kafka's
+    /// `offset.metadata.max.bytes`).
+    pub offset_metadata_bytes_max: usize,
+    /// Consumer groups.
+    pub groups: ClassicConfig,
 }
 
 impl Default for Config {
@@ -52,6 +58,8 @@ impl Default for Config {
             batch_bytes_max: 1_048_588,
             fetch_bytes_max: 55 << 20,
             fetch_wait_max_ms: 300_000,
+            offset_metadata_bytes_max: 4_096,
+            groups: ClassicConfig::default(),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Kafka wire over gantry-core. A [`Session`] turns the frames of one connection into replies in
 //! their order; who reads and writes the socket is not its concern.
-#![allow(dead_code, reason = "the handlers that use the rest land next")]
 
 mod answer;
 mod api;

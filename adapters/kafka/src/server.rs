@@ -1,7 +1,7 @@
 //! What all connections of the endpoint share.
 
 use crate::Config;
-use crate::handlers::groups::Groups;
+use gantry_core::groups::classic::Coordinator;
 use gantry_core::model::{Clock, SystemClock};
 use gantry_core::{Broker, Error};
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use uuid::Uuid;
 const DOCUMENTS: &str = "kafka";
 const CLUSTER_ID: &str = "cluster_id";
 
-/// The Kafka endpoint: one for each listener that advertises another address.
+/// The Kafka endpoint. One a broker: consumer groups live in it.
 #[derive(Debug)]
 pub struct Server {
     pub(crate) broker: Broker,
     pub(crate) config: Config,
     pub(crate) cluster_id: String,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) groups: Groups,
+    pub(crate) groups: Coordinator,
     connections: AtomicU64,
 }
 
@@ -29,13 +29,12 @@ impl Server {
     /// # Errors
     /// The cluster id is not configured and cannot be kept.
     pub fn new(broker: Broker, config: Config) -> Result<Arc<Self>, Error> {
-        let client = broker.anonymous();
         let cluster_id = match &config.cluster_id {
             Some(configured) => configured.clone(),
-            None => kept_cluster_id(&client)?,
+            None => kept_cluster_id(&broker.anonymous())?,
         };
         Ok(Arc::new(Self {
-            groups: Groups::new(client),
+            groups: Coordinator::new(config.groups),
             broker,
             config,
             cluster_id,
@@ -48,6 +47,12 @@ impl Server {
     #[must_use]
     pub const fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Makes time pass for consumer groups: ends the waits and drops members that died. Never
+    /// returns; to be run once, on any runtime, as long as connections are served.
+    pub async fn run_groups(&self) {
+        self.groups.expire_members().await;
     }
 
     pub(crate) fn next_connection(&self) -> u64 {

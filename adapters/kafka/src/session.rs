@@ -148,7 +148,7 @@ fn start(context: RequestContext, handler: Handler, body: Bytes) -> Result<Reply
         Handler::Now(handler) => Ok(Reply::Ready(handler(&context, check(body)?)?)),
         Handler::Later(handler) => {
             let body = check(body)?;
-            Ok(Reply::Pending(handler(context, body)))
+            Ok(Reply::Held(handler(context, body)))
         }
     }
 }

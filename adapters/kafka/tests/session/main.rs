@@ -16,6 +16,7 @@
 mod bad_input;
 mod cluster;
 mod fetch;
+mod groups;
 mod offsets;
 mod peer;
 mod produce;

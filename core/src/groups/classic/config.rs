@@ -1,7 +1,10 @@
 //! What bounds classic groups.
 
+use serde::{Deserialize, Serialize};
+
 /// Limits and delays, with the names Kafka gives them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ClassicConfig {
     /// `group.min.session.timeout.ms`: the shortest session a member may ask for.
     pub session_timeout_min_ms: u64,
