@@ -1,2 +1,15 @@
-//! Skeleton.
-fn main() {}
+//! The gateway runs the adapters over core: configuration, listeners, the command line.
+
+mod cli;
+mod config;
+mod log;
+mod serve;
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    cli::run()
+}

@@ -1,0 +1,67 @@
+//! The command line.
+
+use crate::config::{self, Sources};
+use crate::{log, serve};
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Kafka and RocketMQ clients share one log.
+#[derive(Debug, Parser)]
+#[command(name = "gantry", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve every protocol (what happens without a command, too).
+    Serve(Serve),
+}
+
+#[derive(Debug, Default, Args)]
+struct Serve {
+    /// Settings, as config/gantry.yaml lists them.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where everything is kept [default: ./gantry-data].
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Write the real addresses there as JSON once everything accepts.
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+    /// Set any key of config/gantry.yaml, e.g. --set store.flush=sync.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+/// Does what the command line says.
+#[expect(clippy::print_stderr, reason = "a failed command says why")]
+pub(crate) fn run() -> ExitCode {
+    let command = Cli::parse().command.unwrap_or_else(|| Command::Serve(Serve::default()));
+    let done = match command {
+        Command::Serve(serve) => serve.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("gantry: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Serve {
+    fn run(self) -> Result<()> {
+        let sources =
+            Sources { file: self.config, environment: std::env::vars().collect(), set: self.set };
+        let mut config = config::read(&sources)?;
+        if let Some(data_dir) = self.data_dir {
+            config.data_dir = data_dir;
+        }
+        log::start(&config.log)?;
+        serve::serve(&config, self.ready_file.as_deref())
+    }
+}

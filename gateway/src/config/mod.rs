@@ -1,0 +1,150 @@
+//! Every setting of the gateway. Each part's struct lives with the code it configures; here they
+//! are put together, and read from YAML, the environment and the command line.
+
+mod read;
+mod tree;
+
+pub(crate) use read::{Sources, read};
+
+use gantry_connection::Limits;
+use gantry_core::{StoreConfig, TopicConfig};
+use serde::{Deserialize, Serialize};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+/// All settings; `config/gantry.yaml` lists them with their defaults.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Where everything is kept.
+    pub(crate) data_dir: PathBuf,
+    pub(crate) runtime: Runtime,
+    pub(crate) log: Log,
+    pub(crate) security: Security,
+    /// Limits of the connections of each listener.
+    pub(crate) connections: Limits,
+    pub(crate) store: StoreConfig,
+    pub(crate) topics: TopicConfig,
+    pub(crate) namesrv: NameServer,
+    pub(crate) remoting: Remoting,
+    pub(crate) kafka: Kafka,
+}
+
+/// How the gateway uses the machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Runtime {
+    /// Threads that serve connections; 0 is one a core.
+    pub(crate) threads: usize,
+}
+
+/// Log lines.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Log {
+    pub(crate) format: LogFormat,
+    /// Which lines are written, as `tracing` filters are.
+    pub(crate) filter: String,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// Who may connect.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Security {
+    /// Whether an address that is not loopback may be bound although nobody authenticates.
+    pub(crate) allow_anonymous: bool,
+}
+
+/// RocketMQ's NameServer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct NameServer {
+    pub(crate) listen: SocketAddr,
+    pub(crate) protocol: gantry_remoting::nameserver::Config,
+}
+
+/// RocketMQ's broker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Remoting {
+    pub(crate) listen: SocketAddr,
+    /// The VIP channel, which clients expect two below the port of `listen`. With both ports 0
+    /// such a pair is picked.
+    pub(crate) vip_listen: SocketAddr,
+    /// Where clients are told to connect, when that is not `listen`.
+    pub(crate) advertised: Option<SocketAddr>,
+    pub(crate) protocol: gantry_remoting::Config,
+}
+
+/// Kafka.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Kafka {
+    pub(crate) listen: SocketAddr,
+    /// `host:port` clients are told to connect to, when that is not `listen`.
+    pub(crate) advertised: Option<String>,
+    pub(crate) protocol: gantry_kafka::Config,
+}
+
+const fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("gantry-data"),
+            runtime: Runtime::default(),
+            log: Log::default(),
+            security: Security::default(),
+            connections: Limits::default(),
+            store: StoreConfig::default(),
+            topics: TopicConfig::default(),
+            namesrv: NameServer::default(),
+            remoting: Remoting::default(),
+            kafka: Kafka::default(),
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, filter: "info".to_owned() }
+    }
+}
+
+impl Default for NameServer {
+    fn default() -> Self {
+        let protocol = gantry_remoting::nameserver::Config::default();
+        Self { listen: loopback(9876), protocol }
+    }
+}
+
+impl Default for Remoting {
+    fn default() -> Self {
+        Self {
+            listen: loopback(10_911),
+            vip_listen: loopback(10_909),
+            advertised: None,
+            protocol: gantry_remoting::Config::default(),
+        }
+    }
+}
+
+impl Default for Kafka {
+    fn default() -> Self {
+        let protocol = gantry_kafka::Config::default();
+        Self { listen: loopback(9092), advertised: None, protocol }
+    }
+}
