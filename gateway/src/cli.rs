@@ -40,7 +40,9 @@ struct Serve {
 /// Does what the command line says.
 #[expect(clippy::print_stderr, reason = "a failed command says why")]
 pub(crate) fn run() -> ExitCode {
-    let command = Cli::parse().command.unwrap_or_else(|| Command::Serve(Serve::default()));
+    let command = Cli::parse()
+        .command
+        .unwrap_or_else(|| Command::Serve(Serve::default()));
     let done = match command {
         Command::Serve(serve) => serve.run(),
     };
@@ -55,8 +57,11 @@ pub(crate) fn run() -> ExitCode {
 
 impl Serve {
     fn run(self) -> Result<()> {
-        let sources =
-            Sources { file: self.config, environment: std::env::vars().collect(), set: self.set };
+        let sources = Sources {
+            file: self.config,
+            environment: std::env::vars().collect(),
+            set: self.set,
+        };
         let mut config = config::read(&sources)?;
         if let Some(data_dir) = self.data_dir {
             config.data_dir = data_dir;

@@ -10,7 +10,9 @@ use tracing_subscriber::EnvFilter;
 /// The filter does not parse.
 pub(crate) fn start(settings: &Log) -> Result<()> {
     let filter = EnvFilter::try_new(&settings.filter).context("log.filter")?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match settings.format {
         LogFormat::Text => lines.with_ansi(false).try_init(),
         LogFormat::Json => lines.json().try_init(),

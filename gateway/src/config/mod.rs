@@ -120,14 +120,20 @@ impl Default for Config {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: LogFormat::Text, filter: "info".to_owned() }
+        Self {
+            format: LogFormat::Text,
+            filter: "info".to_owned(),
+        }
     }
 }
 
 impl Default for NameServer {
     fn default() -> Self {
         let protocol = gantry_remoting::nameserver::Config::default();
-        Self { listen: loopback(9876), protocol }
+        Self {
+            listen: loopback(9876),
+            protocol,
+        }
     }
 }
 
@@ -145,6 +151,10 @@ impl Default for Remoting {
 impl Default for Kafka {
     fn default() -> Self {
         let protocol = gantry_kafka::Config::default();
-        Self { listen: loopback(9092), advertised: None, protocol }
+        Self {
+            listen: loopback(9092),
+            advertised: None,
+            protocol,
+        }
     }
 }

@@ -21,8 +21,14 @@ impl Tree {
         match value {
             Value::Mapping(mapping) => {
                 for (key, value) in mapping {
-                    let key = key.as_str().map_or_else(|| format!("{key:?}"), str::to_owned);
-                    let key = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
+                    let key = key
+                        .as_str()
+                        .map_or_else(|| format!("{key:?}"), str::to_owned);
+                    let key = if prefix.is_empty() {
+                        key
+                    } else {
+                        format!("{prefix}.{key}")
+                    };
                     self.flatten(&key, value);
                 }
             }
@@ -46,7 +52,10 @@ impl Tree {
         let Some(slot) = self.0.get_mut(key) else {
             let distance = |known: &&str| strsim::damerau_levenshtein(known, key);
             let nearest = self.0.keys().map(String::as_str).min_by_key(distance);
-            bail!("{source}: there is no setting {key:?}; did you mean {:?}?", nearest.unwrap_or(""));
+            bail!(
+                "{source}: there is no setting {key:?}; did you mean {:?}?",
+                nearest.unwrap_or("")
+            );
         };
         *slot = value;
         Ok(())
@@ -59,7 +68,9 @@ impl Tree {
     pub(super) fn lay_over(&mut self, other: Self, source: &str) -> Result<()> {
         for (key, value) in other.0 {
             // An empty section changes nothing.
-            let is_section = self.keys().any(|known| known.starts_with(&format!("{key}.")));
+            let is_section = self
+                .keys()
+                .any(|known| known.starts_with(&format!("{key}.")));
             if !(is_section && value.is_null()) {
                 self.set(&key, value, source)?;
             }
@@ -79,7 +90,9 @@ impl Tree {
                     section.insert(name, value);
                     break;
                 }
-                let child = section.entry(name).or_insert_with(|| Value::Mapping(Mapping::new()));
+                let child = section
+                    .entry(name)
+                    .or_insert_with(|| Value::Mapping(Mapping::new()));
                 let Value::Mapping(child) = child else { break };
                 section = child;
             }

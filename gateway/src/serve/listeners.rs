@@ -45,7 +45,10 @@ impl Listeners {
     pub(crate) fn bind(config: &Config) -> Result<Self> {
         let (remoting, vip) = bind_pair(config.remoting.listen, config.remoting.vip_listen)?;
         let sockets = vec![
-            (Bound::NameServer, bind("namesrv.listen", config.namesrv.listen)?),
+            (
+                Bound::NameServer,
+                bind("namesrv.listen", config.namesrv.listen)?,
+            ),
             (Bound::Remoting, remoting),
             (Bound::Vip, vip),
             (Bound::Kafka, bind("kafka.listen", config.kafka.listen)?),
@@ -83,7 +86,11 @@ fn bind(key: &str, address: SocketAddr) -> Result<TcpListener> {
 }
 
 fn try_bind(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
@@ -93,7 +100,10 @@ fn try_bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 /// RocketMQ clients look for the VIP channel two below the broker's port.
 fn bind_pair(remoting: SocketAddr, vip: SocketAddr) -> Result<(TcpListener, TcpListener)> {
     if remoting.port() != 0 || vip.port() != 0 {
-        return Ok((bind("remoting.listen", remoting)?, bind("remoting.vip_listen", vip)?));
+        return Ok((
+            bind("remoting.listen", remoting)?,
+            bind("remoting.vip_listen", vip)?,
+        ));
     }
     for _ in 0..PAIR_TRIES {
         let broker = bind("remoting.listen", remoting)?;
@@ -102,5 +112,7 @@ fn bind_pair(remoting: SocketAddr, vip: SocketAddr) -> Result<(TcpListener, TcpL
             return Ok((broker, vip));
         }
     }
-    Err(anyhow!("no two free ports two apart were found for the broker and its VIP channel"))
+    Err(anyhow!(
+        "no two free ports two apart were found for the broker and its VIP channel"
+    ))
 }

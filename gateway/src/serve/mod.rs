@@ -7,8 +7,8 @@ mod workers;
 use crate::config::Config;
 use anyhow::{Context, Result, bail};
 use gantry_connection::Shutdown;
-use gantry_core::model::SystemClock;
 use gantry_core::Broker;
+use gantry_core::model::SystemClock;
 use gantry_remoting::BrokerRole;
 use gantry_remoting::nameserver::{Advertised, NameServer};
 use listeners::{Bound, Listeners};
@@ -28,10 +28,15 @@ const EXPIRY_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) fn serve(config: &Config, ready_file: Option<&Path>) -> Result<()> {
     check_exposure(config)?;
     let listeners = Listeners::bind(config)?;
-    let core = gantry_core::Config { store: config.store.clone(), topics: config.topics.clone() };
+    let core = gantry_core::Config {
+        store: config.store.clone(),
+        topics: config.topics.clone(),
+    };
     let broker = Broker::open(&config.data_dir, core, Arc::new(SystemClock))
         .with_context(|| format!("opening {}", config.data_dir.display()))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let served = runtime.block_on(run(config, &broker, listeners, ready_file));
     broker.shutdown().context("closing the store")?;
     tracing::info!("stopped");
@@ -74,7 +79,6 @@ async fn run(
         accepting.spawn(workers.accept(listener));
     }
     accepting.spawn(expire(Arc::clone(&endpoints.remoting)));
-    accepting.spawn(Arc::clone(&endpoints.kafka).run_groups());
     ready::announce(&bound, ready_file)?;
     tokio::select! {
         _ = terminate.recv() => tracing::info!("terminated: finishing what is in flight"),
@@ -114,12 +118,21 @@ fn endpoints(config: &Config, broker: &Broker, listeners: &Listeners) -> Result<
 
 /// An address clients on this machine can use when every address is bound.
 const fn reachable(ip: std::net::IpAddr) -> std::net::IpAddr {
-    if ip.is_unspecified() { std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST) } else { ip }
+    if ip.is_unspecified() {
+        std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)
+    } else {
+        ip
+    }
 }
 
 fn split_host_port(text: &str) -> Result<(String, u16)> {
-    let (host, port) = text.rsplit_once(':').context("kafka.advertised is host:port")?;
-    Ok((host.to_owned(), port.parse().context("kafka.advertised is host:port")?))
+    let (host, port) = text
+        .rsplit_once(':')
+        .context("kafka.advertised is host:port")?;
+    Ok((
+        host.to_owned(),
+        port.parse().context("kafka.advertised is host:port")?,
+    ))
 }
 
 async fn expire(remoting: Arc<BrokerRole>) {

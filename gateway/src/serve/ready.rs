@@ -10,14 +10,19 @@ use std::path::Path;
 ///
 /// # Errors
 /// The file cannot be written.
-#[expect(clippy::print_stdout, reason = "the endpoints are the command's output")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the endpoints are the command's output"
+)]
 pub(crate) fn announce(bound: &[(Bound, SocketAddr)], file: Option<&Path>) -> Result<()> {
     for (bound, address) in bound {
         println!("{:<9}{address}", bound.name());
     }
     let Some(file) = file else { return Ok(()) };
-    let addresses: BTreeMap<&str, String> =
-        bound.iter().map(|(bound, address)| (bound.name(), address.to_string())).collect();
+    let addresses: BTreeMap<&str, String> = bound
+        .iter()
+        .map(|(bound, address)| (bound.name(), address.to_string()))
+        .collect();
     let mut unfinished = file.as_os_str().to_owned();
     unfinished.push(".unfinished");
     let write = || {

@@ -52,9 +52,17 @@ impl Workers {
     ///
     /// # Errors
     /// What the operating system says.
-    pub(crate) fn start(config: &Config, endpoints: &Endpoints, shutdown: &Shutdown) -> Result<Self> {
+    pub(crate) fn start(
+        config: &Config,
+        endpoints: &Endpoints,
+        shutdown: &Shutdown,
+    ) -> Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let count = if config.runtime.threads == 0 { cores } else { config.runtime.threads };
+        let count = if config.runtime.threads == 0 {
+            cores
+        } else {
+            config.runtime.threads
+        };
         let mut list = Vec::with_capacity(count);
         let mut threads = Vec::with_capacity(count);
         for number in 0..count {
@@ -66,7 +74,9 @@ impl Workers {
                 shutdown: shutdown.clone(),
                 load: Arc::clone(&load),
             };
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
             let body = move || {
                 let local = tokio::task::LocalSet::new();
                 runtime.block_on(local.run_until(worker.run(arrivals)));
@@ -76,7 +86,11 @@ impl Workers {
             list.push(Worker { accepted, load });
         }
         let connections_max = config.connections.connections_max;
-        Ok(Self { list: Arc::new(list), threads, connections_max })
+        Ok(Self {
+            list: Arc::new(list),
+            threads,
+            connections_max,
+        })
     }
 
     /// Accepts for ever, and gives each connection to the worker with the fewest.
@@ -102,11 +116,18 @@ impl Workers {
                     continue;
                 };
                 let handed = stream.set_nodelay(true).and_then(|()| stream.into_std());
-                let worker = workers.iter().min_by_key(|worker| worker.load.load(Ordering::Relaxed));
+                let worker = workers
+                    .iter()
+                    .min_by_key(|worker| worker.load.load(Ordering::Relaxed));
                 if let (Ok(stream), Some(worker)) = (handed, worker) {
                     worker.load.fetch_add(1, Ordering::Relaxed);
                     // A worker ends only with the gateway.
-                    let _ended = worker.accepted.send(Accepted { bound, stream, peer, permit });
+                    let _ended = worker.accepted.send(Accepted {
+                        bound,
+                        stream,
+                        peer,
+                        permit,
+                    });
                 }
             }
         }
@@ -119,7 +140,10 @@ impl Workers {
     pub(crate) fn finish(self) -> Result<()> {
         drop(self.list);
         for thread in self.threads {
-            thread.join().map_err(|_| anyhow!("a worker panicked")).context("stopping")?;
+            thread
+                .join()
+                .map_err(|_| anyhow!("a worker panicked"))
+                .context("stopping")?;
         }
         Ok(())
     }
@@ -136,9 +160,14 @@ struct Thread {
 impl Thread {
     async fn run(self, mut arrivals: UnboundedReceiver<Accepted>) {
         let mut connections = tokio::task::JoinSet::new();
-        while let Some(accepted) = arrivals.recv().await {
-            connections.spawn_local(self.serve(accepted));
-            while connections.try_join_next().is_some() {}
+        loop {
+            tokio::select! {
+                arrival = arrivals.recv() => match arrival {
+                    Some(accepted) => drop(connections.spawn_local(self.serve(accepted))),
+                    None => break,
+                },
+                Some(_) = connections.join_next() => {}
+            }
         }
         while connections.join_next().await.is_some() {}
     }
@@ -148,7 +177,12 @@ impl Thread {
         let (limits, shutdown) = (Arc::clone(&self.limits), self.shutdown.clone());
         let load = Arc::clone(&self.load);
         async move {
-            let Accepted { bound, stream, peer, permit } = accepted;
+            let Accepted {
+                bound,
+                stream,
+                peer,
+                permit,
+            } = accepted;
             if let Ok(stream) = tokio::net::TcpStream::from_std(stream) {
                 serve(&endpoints, bound, stream, peer, &limits, &shutdown).await;
             }
@@ -169,7 +203,7 @@ async fn serve(
     let listener = bound.name();
     match bound {
         Bound::NameServer => {
-            let protocol = NameServerConnection::new(Arc::clone(&endpoints.namesrv), peer);
+            let protocol = NameServerConnection::new(Arc::clone(&endpoints.namesrv));
             let closed = gantry_connection::run(stream, protocol, limits, shutdown).await;
             tracing::debug!(%peer, listener, %closed, "connection closed");
         }
