@@ -1,24 +1,37 @@
-//! The command line.
+//! The command line. Everything but `serve` talks to a running gantry over the Kafka protocol.
+
+mod consume;
+mod produce;
+mod topic;
+mod wire;
 
 use crate::config::{self, Sources};
 use crate::{log, serve};
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
+use consume::Consume;
+use produce::Produce;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use topic::Topic;
 
-/// Kafka and RocketMQ clients share one log.
+/// Kafka and RocketMQ clients share one log. Without a command: serve.
 #[derive(Debug, Parser)]
-#[command(name = "gantry", version)]
+#[command(name = "gantry", version, args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+    #[command(flatten)]
+    serve: Serve,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve every protocol (what happens without a command, too).
     Serve(Serve),
+    Topic(Topic),
+    Produce(Produce),
+    Consume(Consume),
 }
 
 #[derive(Debug, Default, Args)]
@@ -40,11 +53,12 @@ struct Serve {
 /// Does what the command line says.
 #[expect(clippy::print_stderr, reason = "a failed command says why")]
 pub(crate) fn run() -> ExitCode {
-    let command = Cli::parse()
-        .command
-        .unwrap_or_else(|| Command::Serve(Serve::default()));
-    let done = match command {
+    let Cli { command, serve } = Cli::parse();
+    let done = match command.unwrap_or(Command::Serve(serve)) {
         Command::Serve(serve) => serve.run(),
+        Command::Topic(topic) => topic.run(),
+        Command::Produce(produce) => produce.run(),
+        Command::Consume(consume) => consume.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -69,4 +83,10 @@ impl Serve {
         log::start(&config.log)?;
         serve::serve(&config, self.ready_file.as_deref())
     }
+}
+
+/// Reads `name=value`.
+fn pair(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
