@@ -19,6 +19,8 @@ const LIST_OFFSETS_VERSION: i16 = 6;
 const CREATE_TIMEOUT_MS: i32 = 30_000;
 /// `ConfigResource.Type.TOPIC`.
 const TOPIC_RESOURCE: i8 = 2;
+/// `ConfigEntry.ConfigSource.DYNAMIC_TOPIC_CONFIG`: said of this topic, not a default.
+const SET_ON_TOPIC: i8 = 1;
 /// The timestamps that stand for a partition's first and next offset.
 pub(crate) const EARLIEST: i64 = -2;
 pub(crate) const LATEST: i64 = -1;
@@ -50,7 +52,7 @@ enum Verb {
         #[command(flatten)]
         broker: Broker,
     },
-    /// Print a topic's queues with their offsets, and its settings.
+    /// Print a topic's queues with their offsets, and what is set on it.
     Describe {
         /// The topic's name.
         name: String,
@@ -172,7 +174,8 @@ fn settings(connection: &mut Connection, topic: &str) -> Result<BTreeMap<String,
     let mut settings = BTreeMap::new();
     for result in answer.results {
         check(result.error_code, result.error_message.as_ref())?;
-        for setting in result.configs {
+        let configs = result.configs.into_iter();
+        for setting in configs.filter(|setting| setting.config_source == SET_ON_TOPIC) {
             let value = setting.value.as_deref().unwrap_or_default();
             settings.insert(setting.name.to_string(), value.to_owned());
         }

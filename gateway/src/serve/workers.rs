@@ -203,7 +203,7 @@ async fn serve(
     let listener = bound.name();
     match bound {
         Bound::NameServer => {
-            let protocol = NameServerConnection::new(Arc::clone(&endpoints.namesrv));
+            let protocol = NameServerConnection::new(Arc::clone(&endpoints.namesrv), peer);
             let closed = gantry_connection::run(stream, protocol, limits, shutdown).await;
             tracing::debug!(%peer, listener, %closed, "connection closed");
         }
