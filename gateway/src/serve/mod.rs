@@ -79,6 +79,8 @@ async fn run(
         accepting.spawn(workers.accept(listener));
     }
     accepting.spawn(expire(Arc::clone(&endpoints.remoting)));
+    let kafka = Arc::clone(&endpoints.kafka);
+    accepting.spawn(async move { kafka.run_groups().await });
     ready::announce(&bound, ready_file)?;
     tokio::select! {
         _ = terminate.recv() => tracing::info!("terminated: finishing what is in flight"),
