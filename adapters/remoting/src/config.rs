@@ -22,8 +22,6 @@ pub struct Config {
     pub auto_create_queues: u32,
     /// Most bytes of a frame, its length field included.
     pub frame_bytes_max: usize,
-    /// Most bytes of the body of a batch send.
-    pub batch_bytes_max: usize,
     /// Most messages of one pull answer, whatever the client asks for.
     pub pull_messages_max: u32,
     /// Most bytes of one pull answer, but always one message.
@@ -56,7 +54,6 @@ impl Default for Config {
             trace_on: true,
             auto_create_queues: 8,
             frame_bytes_max: FRAME_BYTES_MAX,
-            batch_bytes_max: 4 * 1024 * 1024,
             pull_messages_max: 32,
             pull_bytes_max: 256 * 1024,
             pull_hold_max_ms: 60_000,

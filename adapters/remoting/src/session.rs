@@ -24,6 +24,8 @@ impl Session {
     /// A connection from `peer`, and the events it must be told with [`Session::notice`].
     pub(crate) fn new(role: Arc<BrokerRole>, peer: SocketAddr) -> (Self, mpsc::Receiver<Event>) {
         let (id, events) = role.clients.connect();
+        // A listener for both families shows IPv4 peers as IPv6, which costs 24 bytes a message.
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let held_max = role.config.held_pulls_per_connection_max;
         let session = Self {
             id,

@@ -41,8 +41,6 @@ pub(crate) struct SendStage {
     items: Vec<ProduceItem>,
     slots: Vec<Slot>,
     durability: Durability,
-    /// The topic of the last send; most connections have only one.
-    topic: Option<Arc<Topic>>,
     properties: PropertyStage,
 }
 
@@ -53,7 +51,6 @@ impl SendStage {
             items: Vec::new(),
             slots: Vec::new(),
             durability: Durability::Configured,
-            topic: None,
             properties: role.property_stage(),
             role,
         }
@@ -76,7 +73,7 @@ impl SendStage {
     ) -> Result<(), Refusal> {
         let mut send = SendRequest::of(command)?;
         send.properties = without_brokers_own(send.properties);
-        let topic = self.topic(&send)?;
+        let topic = topic_of(&self.role, &send)?;
         let queue = queue_of(&self.role, &topic, &send)?;
         let wishes = Wishes::read(record::properties(&send.properties));
         check(&wishes, &send)?;
@@ -103,17 +100,6 @@ impl SendStage {
         };
         self.slots.push(slot);
         Ok(())
-    }
-
-    fn topic(&mut self, send: &SendRequest<'_>) -> Result<Arc<Topic>, Refusal> {
-        match &self.topic {
-            Some(topic) if topic.name().as_str() == send.topic => Ok(Arc::clone(topic)),
-            _ => {
-                let topic = topic_of(&self.role, send)?;
-                self.topic = Some(Arc::clone(&topic));
-                Ok(topic)
-            }
-        }
     }
 
     fn stage_single(
@@ -147,7 +133,7 @@ impl SendStage {
             let remark = format!("batch request does not support retry group {}", send.topic);
             return Err(Refusal::new(ResponseCode::MessageIllegal, remark));
         }
-        let limit = self.role.config.batch_bytes_max;
+        let limit = self.role.client.message_bytes_max();
         if body.len() > limit {
             let size = body.len();
             return Err(Error::MessageTooLarge { size, limit }.into());
@@ -199,9 +185,6 @@ impl SendStage {
         let mut results = self.role.client.produce(items, self.durability).into_iter();
         for slot in self.slots.drain(..) {
             let receipts: Result<_, Error> = results.by_ref().take(slot.records).collect();
-            if matches!(receipts, Err(Error::TopicNotFound(_))) {
-                self.topic = None;
-            }
             let Some(reply_to) = slot.reply_to else {
                 continue;
             };

@@ -141,6 +141,11 @@ async fn a_batch_that_is_cut_short_stores_nothing() {
         .call(RequestCode::SendBatchMessage, &header, cut)
         .await;
     assert_eq!(refused.response_code(), ResponseCode::SystemError);
+    let huge = vec![0; (4 << 20) + 1];
+    let refused = client
+        .call(RequestCode::SendBatchMessage, &header, &huge)
+        .await;
+    assert_eq!(refused.response_code(), ResponseCode::MessageIllegal);
     let none = client
         .call(RequestCode::SendBatchMessage, &header, b"")
         .await;
