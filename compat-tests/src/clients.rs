@@ -73,27 +73,30 @@ impl Installed {
     pub fn stamp(self) -> PathBuf {
         paths::installed_clients().join(self.name() + ".stamp")
     }
+}
 
-    /// Whether it can be used. Where it cannot, that is said loudly, and in CI it is an error.
-    ///
-    /// # Errors
-    /// It is missing and this is CI.
-    pub fn available(self) -> Result<bool> {
-        if self.stamp().exists() {
-            return Ok(true);
-        }
-        let name = self.name();
-        if paths::in_ci() {
-            bail!("{name} is not installed; cargo xtask install");
-        }
-        let said = format!("SKIPPED: {name} is not installed; cargo xtask install\n");
-        // Past the capture of test output: a skipped client must be seen.
-        let _ = std::fs::OpenOptions::new()
-            .append(true)
-            .open("/dev/stderr")
-            .and_then(|mut errors| std::io::Write::write_all(&mut errors, said.as_bytes()));
-        Ok(false)
+/// Whether a test can run: the server is built and `needed` is installed. Where that is not so it
+/// is said loudly, and in CI it is an error.
+///
+/// # Errors
+/// Something is missing and this is CI.
+pub fn ready(needed: &[Installed]) -> Result<bool> {
+    let server = (!paths::server_is_there()).then(|| "gantry is not built".to_owned());
+    let missing = needed
+        .iter()
+        .filter(|client| !client.stamp().exists())
+        .map(|client| format!("{} is not installed", client.name()));
+    let Some(missing) = server.into_iter().chain(missing).next() else {
+        return Ok(true);
+    };
+    if paths::in_ci() {
+        bail!("{missing}; cargo xtask test");
     }
+    // Past the capture of test output: a skipped test must be seen.
+    let errors = std::fs::OpenOptions::new().append(true).open("/dev/stderr");
+    let said = format!("SKIPPED: {missing}; cargo xtask test\n");
+    let _ = errors.and_then(|mut errors| std::io::Write::write_all(&mut errors, said.as_bytes()));
+    Ok(false)
 }
 
 /// What a Java virtual machine is started for.

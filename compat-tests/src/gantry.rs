@@ -7,7 +7,6 @@ use crate::paths;
 use crate::process::now;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
-use std::env;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -50,7 +49,7 @@ impl Gantry {
             .iter()
             .map(|(_, key)| format!("{key}=127.0.0.1:0"));
         settings.extend(free);
-        if let Ok(endpoints) = env::var("GANTRY_COMPAT_ENDPOINTS") {
+        if let Some(endpoints) = paths::foreign_endpoints() {
             return Ok(Self {
                 process: None,
                 home,

@@ -47,6 +47,18 @@ pub fn gantry_binary() -> Option<PathBuf> {
         .map(|(_, path)| path)
 }
 
+/// The ready file's JSON of servers that are already there, if the tests are to use those.
+#[must_use]
+pub fn foreign_endpoints() -> Option<String> {
+    env::var("GANTRY_COMPAT_ENDPOINTS").ok()
+}
+
+/// Whether there is a server to test.
+#[must_use]
+pub fn server_is_there() -> bool {
+    foreign_endpoints().is_some() || gantry_binary().is_some_and(|binary| binary.exists())
+}
+
 /// Whether this runs where nothing may be missing.
 #[must_use]
 pub fn in_ci() -> bool {

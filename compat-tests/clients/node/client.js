@@ -55,8 +55,9 @@ async function consume (kafka, { topic, group, count = '0', session = '30000' })
   })
   await consumer.connect()
   await consumer.subscribe({ topics: topic.split(','), fromBeginning: true })
-  const finished = new Promise(resolve => {
+  const finished = new Promise((resolve, reject) => {
     let seen = 0
+    consumer.on(consumer.events.CRASH, ({ payload }) => { if (!payload.restart) reject(payload.error) })
     if (wanted === 0) process.stdin.on('end', resolve).resume()
     consumer.run({
       eachMessage: async ({ topic, partition, message }) => {

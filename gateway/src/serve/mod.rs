@@ -12,7 +12,6 @@ use gantry_core::model::SystemClock;
 use gantry_remoting::BrokerRole;
 use gantry_remoting::nameserver::{Advertised, NameServer};
 use listeners::{Bound, Listeners};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +29,6 @@ pub(crate) fn serve(config: &Config, ready_file: Option<&Path>) -> Result<()> {
     check_exposure(config)?;
     let listeners = Listeners::bind(config)?;
     let core = gantry_core::Config {
-        store_host: advertised_broker(config, &listeners)?,
         store: config.store.clone(),
         topics: config.topics.clone(),
     };
@@ -104,7 +102,13 @@ fn endpoints(config: &Config, broker: &Broker, listeners: &Listeners) -> Result<
         }
     };
     let mut remoting = config.remoting.protocol.clone();
-    remoting.advertised_address = advertised_broker(config, listeners)?;
+    remoting.advertised_address = match config.remoting.advertised {
+        Some(advertised) => advertised,
+        None => {
+            let address = listeners.address(Bound::Remoting)?;
+            std::net::SocketAddr::new(reachable(address.ip()), address.port())
+        }
+    };
     let advertised = Advertised::from(&remoting);
     let client = broker.anonymous();
     Ok(Endpoints {
@@ -114,19 +118,10 @@ fn endpoints(config: &Config, broker: &Broker, listeners: &Listeners) -> Result<
     })
 }
 
-/// Where RocketMQ clients are told to connect.
-fn advertised_broker(config: &Config, listeners: &Listeners) -> Result<SocketAddr> {
-    if let Some(advertised) = config.remoting.advertised {
-        return Ok(advertised);
-    }
-    let address = listeners.address(Bound::Remoting)?;
-    Ok(SocketAddr::new(reachable(address.ip()), address.port()))
-}
-
 /// An address clients on this machine can use when every address is bound.
-const fn reachable(ip: IpAddr) -> IpAddr {
+const fn reachable(ip: std::net::IpAddr) -> std::net::IpAddr {
     if ip.is_unspecified() {
-        IpAddr::V4(Ipv4Addr::LOCALHOST)
+        std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)
     } else {
         ip
     }

@@ -3,34 +3,31 @@
 use super::listeners::Bound;
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
-use std::io::{Write, stdout};
 use std::net::SocketAddr;
 use std::path::Path;
 
-/// Writes `file` whole or not at all, then prints each endpoint.
+/// Prints each endpoint, and writes `file` whole or not at all.
 ///
 /// # Errors
 /// The file cannot be written.
+#[expect(
+    clippy::print_stdout,
+    reason = "the endpoints are the command's output"
+)]
 pub(crate) fn announce(bound: &[(Bound, SocketAddr)], file: Option<&Path>) -> Result<()> {
-    if let Some(file) = file {
-        write(bound, file).with_context(|| format!("writing {}", file.display()))?;
-    }
-    let mut out = stdout().lock();
     for (bound, address) in bound {
-        // Nobody may be reading, and that is no reason not to serve.
-        let _ = writeln!(out, "{:<9}{address}", bound.name());
+        println!("{:<9}{address}", bound.name());
     }
-    Ok(())
-}
-
-fn write(bound: &[(Bound, SocketAddr)], file: &Path) -> Result<()> {
+    let Some(file) = file else { return Ok(()) };
     let addresses: BTreeMap<&str, String> = bound
         .iter()
         .map(|(bound, address)| (bound.name(), address.to_string()))
         .collect();
     let mut unfinished = file.as_os_str().to_owned();
     unfinished.push(".unfinished");
-    std::fs::write(&unfinished, serde_json::to_vec_pretty(&addresses)?)?;
-    std::fs::rename(&unfinished, file)?;
-    Ok(())
+    let write = || {
+        std::fs::write(&unfinished, serde_json::to_vec_pretty(&addresses)?)?;
+        std::fs::rename(&unfinished, file)
+    };
+    write().with_context(|| format!("writing {}", file.display()))
 }

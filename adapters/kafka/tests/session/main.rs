@@ -20,6 +20,5 @@ mod groups;
 mod offsets;
 mod peer;
 mod produce;
-mod restart;
 mod socket;
 mod topics;

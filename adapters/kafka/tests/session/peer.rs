@@ -8,7 +8,6 @@ use gantry_kafka::{Answer, Closed, Config, Reply, Server, Session};
 use kafka_protocol::messages::{ApiKey, RequestHeader, TopicName};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Message, Request, StrBytes};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -16,37 +15,22 @@ use tempfile::TempDir;
 pub struct Host {
     pub server: Arc<Server>,
     pub broker: Broker,
-    core: gantry_core::Config,
-    directory: TempDir,
+    _directory: TempDir,
 }
 
 impl Host {
     pub fn new() -> Self {
-        let mut core = gantry_core::Config::default();
-        core.store.segment_bytes = 8 << 20;
-        core.store.stretch_bytes = 4 << 20;
-        Self::with(core, Config::default())
+        Self::with(gantry_core::Config::default(), Config::default())
     }
 
     pub fn with(core: gantry_core::Config, config: Config) -> Self {
-        Self::on(tempfile::tempdir().unwrap(), core, config)
-    }
-
-    /// What would start if this process were killed now: a broker on a copy of the files.
-    pub fn after_kill(&self) -> Self {
-        let copy = tempfile::tempdir().unwrap();
-        copy_files(self.directory.path(), copy.path());
-        Self::on(copy, self.core.clone(), Config::default())
-    }
-
-    fn on(directory: TempDir, core: gantry_core::Config, config: Config) -> Self {
-        let broker = Broker::open(directory.path(), core.clone(), Arc::new(SystemClock)).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let broker = Broker::open(directory.path(), core, Arc::new(SystemClock)).unwrap();
         let server = Server::new(broker.clone(), config).unwrap();
         Self {
             server,
             broker,
-            core,
-            directory,
+            _directory: directory,
         }
     }
 
@@ -54,19 +38,6 @@ impl Host {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
         Peer {
             session: Session::new(Arc::clone(&self.server), address),
-        }
-    }
-}
-
-fn copy_files(from: &Path, to: &Path) {
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            std::fs::create_dir(&target).unwrap();
-            copy_files(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), &target).unwrap();
         }
     }
 }

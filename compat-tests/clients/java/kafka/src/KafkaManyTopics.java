@@ -3,6 +3,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Properties;
 import java.util.TreeSet;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.apache.kafka.clients.admin.AdminClient;
 import org.apache.kafka.clients.admin.NewTopic;
@@ -18,6 +21,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 /** Creates many topics, sends a record to each and reads it back. */
 final class KafkaManyTopics {
     private static final int A_REQUEST = 500;
+    private static final int SENDERS = 128;
 
     private KafkaManyTopics() {}
 
@@ -45,19 +49,22 @@ final class KafkaManyTopics {
         }
     }
 
+    /** Many threads, since each waits for its topic's metadata, and one answer can serve many. */
     private static int send(Properties settings, List<String> topics) throws Exception {
+        ExecutorService threads = Executors.newFixedThreadPool(SENDERS);
         try (var producer = new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer())) {
-            List<Future<RecordMetadata>> sent = new ArrayList<>();
+            List<Callable<RecordMetadata>> sends = new ArrayList<>();
             for (String topic : topics) {
-                sent.add(producer.send(new ProducerRecord<>(topic, topic.getBytes())));
+                sends.add(() -> producer.send(new ProducerRecord<>(topic, topic.getBytes())).get());
             }
-            producer.flush();
-            for (Future<RecordMetadata> future : sent) {
-                if (future.get().offset() != 0) {
-                    throw new IllegalStateException("not the first record of " + future.get().topic());
+            for (Future<RecordMetadata> sent : threads.invokeAll(sends)) {
+                if (sent.get().offset() != 0) {
+                    throw new IllegalStateException("not the first record of " + sent.get().topic());
                 }
             }
-            return sent.size();
+            return sends.size();
+        } finally {
+            threads.shutdown();
         }
     }
 

@@ -25,6 +25,8 @@ final class RocketmqPush {
         consumer.setVipChannelEnabled(command.text("vip", "false").equals("true"));
         setModel(consumer, command.text("model", "clustering"));
         setStart(consumer, command.text("from", "first"));
+        // What was handed to the listener counts as consumed when the group is left.
+        consumer.setAwaitTerminationMillisWhenShutdown(10_000);
         consumer.setConsumeThreadMin(2);
         consumer.setConsumeThreadMax(2);
         for (String topic : command.text("topic").split(",")) {

@@ -1,0 +1,31 @@
+//! Real clients of every ecosystem against a running gantry: one binary, one gantry a test.
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+mod bare;
+mod command_line;
+mod compression;
+mod conversion;
+mod crash;
+mod kafka_clients;
+mod kafka_groups;
+mod large_log;
+mod librdkafka;
+mod many_topics;
+mod one_offset;
+mod rocketmq_clients;
+mod rocketmq_groups;
+mod samples;
+mod verbatim;
