@@ -58,7 +58,7 @@ pub struct Receipt {
     pub base_offset: QueueOffset,
     /// Where the record starts in the log.
     pub position: PhysicalOffset,
-    /// When the broker stored it.
+    /// When the broker stored it; the stamp of a batch that took the broker's time.
     pub stored_at: Timestamp,
     /// The queue's range after it; `start` is Kafka's log start offset.
     pub range: OffsetRange,
@@ -98,13 +98,13 @@ impl Client {
         items: Vec<ProduceItem>,
         durability: Durability,
     ) -> Vec<Result<Receipt, Error>> {
-        let mut outcomes: Vec<Result<Option<Arc<Topic>>, Error>> = Vec::with_capacity(items.len());
+        let now = self.shared.clock.now();
+        let mut stamps: Vec<Result<Option<Timestamp>, Error>> = Vec::with_capacity(items.len());
         let mut pending = Vec::with_capacity(items.len());
         for item in items {
-            let topic = Arc::clone(&item.topic);
-            outcomes.push(self.prepare(item).map(|record| {
+            stamps.push(self.prepare(item, now).map(|(record, stamp)| {
                 pending.push(record);
-                Some(topic)
+                stamp
             }));
         }
         let queues: SmallVec<[_; 8]> = pending
@@ -112,19 +112,26 @@ impl Client {
             .map(|record| Arc::clone(&record.queue))
             .collect();
         let mut placed = self.shared.store.append(pending).into_iter().zip(queues);
-        let receipts = outcomes.into_iter().map(|outcome| {
-            outcome?;
+        let receipts = stamps.into_iter().map(|stamp| {
+            let stamp = stamp?;
             let Some((placed, queue)) = placed.next() else {
                 return Err(Error::Internal("a record has no outcome".to_owned()));
             };
             let placed = placed?;
             let range = queue.range(self.shared.store.appended());
-            Ok(self.receipt(&placed, range, durability))
+            let mut receipt = self.receipt(&placed, range, durability);
+            receipt.stored_at = stamp.unwrap_or(receipt.stored_at);
+            Ok(receipt)
         });
         receipts.collect()
     }
 
-    fn prepare(&self, item: ProduceItem) -> Result<Pending, Error> {
+    /// A record ready to append, and the time its batch was stamped with, if it was.
+    fn prepare(
+        &self,
+        item: ProduceItem,
+        now: Timestamp,
+    ) -> Result<(Pending, Option<Timestamp>), Error> {
         self.shared.check_running()?;
         let ProduceItem {
             topic,
@@ -141,6 +148,7 @@ impl Client {
         }
         let queue = topic.queue(id)?;
         let also = self.further_queues(&also)?;
+        let mut stamp = None;
         let (facts, draft) = match payload {
             Payload::Message(message) => {
                 self.check_size(message.body.len())?;
@@ -166,7 +174,8 @@ impl Client {
                     .get(TIMESTAMP_TYPE)
                     .is_some_and(|kind| kind == "LogAppendTime");
                 let batch = if is_stamped {
-                    batch.with_log_append_time(self.shared.clock.now())
+                    stamp = Some(now);
+                    batch.with_log_append_time(now)
                 } else {
                     batch
                 };
@@ -177,12 +186,15 @@ impl Client {
                 )
             }
         };
-        Ok(Pending {
-            draft,
-            facts,
-            queue,
-            also,
-        })
+        Ok((
+            Pending {
+                draft,
+                facts,
+                queue,
+                also,
+            },
+            stamp,
+        ))
     }
 
     fn further_queues(
