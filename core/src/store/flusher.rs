@@ -7,7 +7,7 @@ use crate::Error;
 use crate::model::PhysicalOffset;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -75,6 +75,8 @@ impl Flusher {
 
     /// Says that something was appended, so that the interval begins.
     pub(super) fn note_appended(&self) {
+        // Pairs with the fence in `wait_for_work`: one of both sees what the other wrote.
+        fence(Ordering::SeqCst);
         if self.is_idle.load(Ordering::Relaxed) {
             let _wishes = self.wishes.lock();
             self.is_idle.store(false, Ordering::Relaxed);
@@ -147,9 +149,10 @@ impl Flusher {
                 }
             } else {
                 self.is_idle.store(true, Ordering::Relaxed);
-                // An append that did not see the flag may have come just before it was set.
-                self.wake
-                    .wait_for(&mut wishes, self.interval.saturating_mul(20));
+                fence(Ordering::SeqCst);
+                if self.appended.value() <= self.flushed.value() {
+                    self.wake.wait(&mut wishes);
+                }
                 self.is_idle.store(false, Ordering::Relaxed);
             }
         }

@@ -197,9 +197,6 @@ impl Opening {
         self.close_before(end, 0);
         self.tail.segment = segment;
         self.tail.position = end;
-        if self.tail.stretch.first_time.is_none() {
-            self.tail.stretch = OpenStretch::new(end);
-        }
         let health = Arc::new(Health::default());
         let appended = Arc::new(Watermark::at(end.get()));
         // What was found in the page cache may not be on the disk yet.

@@ -10,7 +10,14 @@ use tokio::sync::oneshot;
 #[derive(Debug, Default)]
 pub(crate) struct Watermark {
     value: AtomicU64,
-    waiters: Mutex<BinaryHeap<Waiter>>,
+    waiters: Mutex<Waiters>,
+}
+
+#[derive(Debug, Default)]
+struct Waiters {
+    heap: BinaryHeap<Waiter>,
+    /// The mark will not rise again: nobody is let in.
+    abandoned: bool,
 }
 
 #[derive(Debug)]
@@ -44,8 +51,12 @@ impl Watermark {
     pub(crate) fn raise(&self, value: u64) {
         self.value.fetch_max(value, Ordering::AcqRel);
         let mut waiters = self.waiters.lock();
-        while waiters.peek().is_some_and(|waiter| waiter.target <= value) {
-            if let Some(waiter) = waiters.pop() {
+        while waiters
+            .heap
+            .peek()
+            .is_some_and(|waiter| waiter.target <= value)
+        {
+            if let Some(waiter) = waiters.heap.pop() {
                 // The one who waited may have gone.
                 match waiter.notice {
                     Notice::Task(task) => drop(task.send(())),
@@ -68,7 +79,7 @@ impl Watermark {
             return None;
         }
         let (reached, receiver) = oneshot::channel();
-        waiters.push(Waiter {
+        waiters.admit(Waiter {
             target,
             notice: Notice::Task(reached),
         });
@@ -82,7 +93,7 @@ impl Watermark {
             return None;
         }
         let (reached, receiver) = mpsc::channel();
-        waiters.push(Waiter {
+        waiters.admit(Waiter {
             target,
             notice: Notice::Thread(reached),
         });
@@ -91,7 +102,18 @@ impl Watermark {
 
     /// Sends everybody away: the mark will not rise again.
     pub(crate) fn abandon(&self) {
-        self.waiters.lock().clear();
+        let mut waiters = self.waiters.lock();
+        waiters.abandoned = true;
+        waiters.heap.clear();
+    }
+}
+
+impl Waiters {
+    /// Drops the waiter, and so tells it, when there is nothing to wait for.
+    fn admit(&mut self, waiter: Waiter) {
+        if !self.abandoned {
+            self.heap.push(waiter);
+        }
     }
 }
 
@@ -142,5 +164,9 @@ mod tests {
             waiter.try_recv(),
             Err(oneshot::error::TryRecvError::Closed)
         ));
+        assert!(
+            mark.thread_wait_for(1).unwrap().recv().is_err(),
+            "nor is anybody let in"
+        );
     }
 }
