@@ -20,5 +20,6 @@ mod groups;
 mod offsets;
 mod peer;
 mod produce;
+mod restart;
 mod socket;
 mod topics;

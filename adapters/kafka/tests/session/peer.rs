@@ -8,6 +8,7 @@ use gantry_kafka::{Answer, Closed, Config, Reply, Server, Session};
 use kafka_protocol::messages::{ApiKey, RequestHeader, TopicName};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Message, Request, StrBytes};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -15,22 +16,37 @@ use tempfile::TempDir;
 pub struct Host {
     pub server: Arc<Server>,
     pub broker: Broker,
-    _directory: TempDir,
+    core: gantry_core::Config,
+    directory: TempDir,
 }
 
 impl Host {
     pub fn new() -> Self {
-        Self::with(gantry_core::Config::default(), Config::default())
+        let mut core = gantry_core::Config::default();
+        core.store.segment_bytes = 8 << 20;
+        core.store.stretch_bytes = 4 << 20;
+        Self::with(core, Config::default())
     }
 
     pub fn with(core: gantry_core::Config, config: Config) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let broker = Broker::open(directory.path(), core, Arc::new(SystemClock)).unwrap();
+        Self::on(tempfile::tempdir().unwrap(), core, config)
+    }
+
+    /// What would start if this process were killed now: a broker on a copy of the files.
+    pub fn after_kill(&self) -> Self {
+        let copy = tempfile::tempdir().unwrap();
+        copy_files(self.directory.path(), copy.path());
+        Self::on(copy, self.core.clone(), Config::default())
+    }
+
+    fn on(directory: TempDir, core: gantry_core::Config, config: Config) -> Self {
+        let broker = Broker::open(directory.path(), core.clone(), Arc::new(SystemClock)).unwrap();
         let server = Server::new(broker.clone(), config).unwrap();
         Self {
             server,
             broker,
-            _directory: directory,
+            core,
+            directory,
         }
     }
 
@@ -38,6 +54,19 @@ impl Host {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
         Peer {
             session: Session::new(Arc::clone(&self.server), address),
+        }
+    }
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir(&target).unwrap();
+            copy_files(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), &target).unwrap();
         }
     }
 }

@@ -216,6 +216,23 @@ async fn a_batch_over_the_limit_is_refused_and_a_topic_may_raise_it() {
     assert_eq!(part.error_code, 0);
 }
 
+/// A producer id of its own.
+pub async fn producer_id(peer: &mut Peer) -> i64 {
+    let request = InitProducerIdRequest::default()
+        .with_transactional_id(None)
+        .with_transaction_timeout_ms(1000);
+    peer.call(4, &request).await.producer_id.0
+}
+
+/// A batch of one record of an idempotent producer.
+pub fn numbered(producer: i64, sequence: i32) -> Bytes {
+    let mut bytes = BytesMut::from(&batch(&["x"], Codec::None)[..]);
+    bytes[43..51].copy_from_slice(&producer.to_be_bytes());
+    bytes[51..53].copy_from_slice(&0_i16.to_be_bytes());
+    bytes[53..57].copy_from_slice(&sequence.to_be_bytes());
+    resealed(bytes)
+}
+
 #[tokio::test]
 async fn an_idempotent_retry_gets_the_first_offset_again() {
     let host = Host::new();
@@ -232,13 +249,6 @@ async fn an_idempotent_retry_gets_the_first_offset_again() {
     }
     ids.dedup();
     assert_eq!(ids.len(), 6, "every producer has an id of its own");
-    let numbered = |sequence: i32| {
-        let mut bytes = BytesMut::from(&batch(&["x"], Codec::None)[..]);
-        bytes[43..51].copy_from_slice(&ids[0].to_be_bytes());
-        bytes[51..53].copy_from_slice(&0_i16.to_be_bytes());
-        bytes[53..57].copy_from_slice(&sequence.to_be_bytes());
-        resealed(bytes)
-    };
     for (sequence, expected) in [
         (0, (0, 0)),
         (1, (0, 1)),
@@ -246,7 +256,7 @@ async fn an_idempotent_retry_gets_the_first_offset_again() {
         (7, (45, -1)),
         (2, (0, 2)),
     ] {
-        let part = produce(&mut peer, "t", 0, numbered(sequence)).await;
+        let part = produce(&mut peer, "t", 0, numbered(ids[0], sequence)).await;
         assert_eq!(
             (part.error_code, part.base_offset),
             expected,
