@@ -1,5 +1,5 @@
 //! What the log costs: appending messages and batches, alone and many at once, and fetching.
-//! `cargo bench -p gantry-core --bench log`
+//! `cargo bench -p gantry-core --bench log -- [batches records]…`
 #![allow(
     missing_docs,
     unreachable_pub,
@@ -38,7 +38,7 @@ fn main() {
             || client.produce(messages(&topic, count), Durability::Appended),
         );
     }
-    for (batches, records) in [(1, 16), (1, 128), (8, 128)] {
+    for (batches, records) in bench.size_pairs(&[(1, 16), (1, 128), (8, 128)]) {
         let batch = batch(records);
         let name = format!("append {batches} batches of {records} x 1 KiB");
         bench.run(&name, batches * records, batches * records * BYTES, || {
