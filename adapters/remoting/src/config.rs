@@ -12,7 +12,8 @@ pub struct Config {
     pub cluster_name: String,
     /// The broker's name: clients sort queues by it and name it in every request.
     pub broker_name: String,
-    /// Where clients reach this broker; part of every offset message id.
+    /// Where clients reach this broker; part of every offset message id. The gateway fills it in.
+    #[serde(skip)]
     pub advertised_address: SocketAddr,
     /// The region noted in every message (`MSG_REGION`), for traces.
     pub region: String,

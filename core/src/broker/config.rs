@@ -2,15 +2,34 @@
 
 use crate::store::StoreConfig;
 use serde::{Deserialize, Serialize};
+use std::net::{Ipv4Addr, SocketAddr};
 
 /// How the broker keeps messages and topics.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// Where native clients reach this broker: part of every record, hence of message ids.
+    #[serde(skip, default = "loopback_broker")]
+    pub store_host: SocketAddr,
     /// The log.
     pub store: StoreConfig,
     /// Topics.
     pub topics: TopicConfig,
+}
+
+/// RocketMQ's default port on this machine.
+fn loopback_broker() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, 10_911))
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            store_host: loopback_broker(),
+            store: StoreConfig::default(),
+            topics: TopicConfig::default(),
+        }
+    }
 }
 
 /// What topics may be.

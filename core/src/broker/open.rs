@@ -15,7 +15,6 @@ use parking_lot::{Mutex, RwLock};
 use rustix::fs::FlockOperation;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -56,7 +55,7 @@ pub(super) fn open(
             .into_iter()
             .map(|(queue, end)| (queue, end.get())),
     );
-    let store_host = SocketAddr::from((Ipv4Addr::LOCALHOST, 10_911));
+    let store_host = config.store_host;
     let store = opening.finish(scan.position(), reason, Arc::clone(&clock), store_host)?;
     let store = Arc::new(store);
     let shared = Arc::new(Shared {

@@ -2,7 +2,7 @@
 
 use super::{Fetched, StoredRecord};
 use crate::batch::{BatchBuilder, Codec, RecordBatch, TimestampKind};
-use crate::convert::{message_of_view, record_of};
+use crate::convert::{message_of_view, push_message};
 use crate::model::{QueueOffset, TopicName};
 use crate::record::{Draft, Placement, RecordView, tag_hash};
 use crate::{Client, Error};
@@ -151,10 +151,7 @@ impl Client {
         let bytes = run.iter().map(|record| record.bytes.len()).sum();
         let mut builder = BatchBuilder::with_capacity(bytes);
         for stored in run {
-            let record = record_view(stored)?;
-            builder
-                .push(&record)
-                .map_err(|error| damaged(stored, &error))?;
+            push(&mut builder, stored)?;
         }
         let batch = builder
             .build(
@@ -169,17 +166,16 @@ impl Client {
     }
 }
 
-fn record_view(stored: &StoredRecord) -> Result<crate::model::Record, Error> {
+fn push(builder: &mut BatchBuilder, stored: &StoredRecord) -> Result<(), Error> {
+    let damaged = |error| damaged(stored, &error);
     let record = parse(&stored.bytes)?;
     let Some(inner) = stored.inner else {
-        return Ok(record_of(&record.to_message()));
+        return push_message(builder, &record.to_message()).map_err(damaged);
     };
-    let batch = RecordBatch::stored(record.body()).map_err(|error| damaged(stored, &error))?;
-    let records = batch.records().map_err(|error| damaged(stored, &error))?;
-    let view = records
-        .record(inner)
-        .map_err(|error| damaged(stored, &error))?;
-    Ok(view.to_record())
+    let batch = RecordBatch::stored(record.body()).map_err(damaged)?;
+    let records = batch.records().map_err(damaged)?;
+    let view = records.record(inner).map_err(damaged)?;
+    builder.push(&view.to_record()).map_err(damaged)
 }
 
 /// A batch's records as messages. Records that do not parse are passed over: nobody looked at

@@ -43,7 +43,21 @@ pub(crate) fn read(sources: &Sources) -> Result<Config> {
             .ok_or_else(|| anyhow!("--set {assignment}: it is key=value"))?;
         tree.set(key.trim(), scalar(value.trim()), "--set")?;
     }
-    serde_yaml::from_value(tree.into_value()).context("a setting does not fit its key")
+    let misfit = |error| match misfit(&tree, &defaults) {
+        Some((key, error)) => anyhow!("{key}: {error}"),
+        None => anyhow!("the settings: {error}"),
+    };
+    serde_yaml::from_value(tree.clone().into_value()).map_err(misfit)
+}
+
+/// The first setting that does not fit although all others are defaults, and why.
+fn misfit(tree: &Tree, defaults: &Value) -> Option<(String, serde_yaml::Error)> {
+    tree.entries().find_map(|(key, value)| {
+        let mut alone = Tree::of(defaults);
+        alone.set(key, value.clone(), "").ok()?;
+        let error = serde_yaml::from_value::<Config>(alone.into_value()).err()?;
+        Some((key.to_owned(), error))
+    })
 }
 
 fn parse(file: &Path) -> Result<Value> {
@@ -71,6 +85,17 @@ mod tests {
             set,
             ..Sources::default()
         })
+    }
+
+    #[test]
+    fn every_setting_is_listed_with_its_default() {
+        let listed = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/gantry.yaml");
+        let listed = Tree::of(&parse(Path::new(listed)).unwrap());
+        let defaults = Tree::of(&serde_yaml::to_value(Config::default()).unwrap());
+        for (listed, default) in listed.entries().zip(defaults.entries()) {
+            assert_eq!(listed, default);
+        }
+        assert_eq!(listed, defaults);
     }
 
     #[test]

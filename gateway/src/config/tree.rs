@@ -44,6 +44,11 @@ impl Tree {
         self.0.keys().map(String::as_str)
     }
 
+    /// The keys and their values, in the order of the keys.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value))
+    }
+
     /// Sets one key that must exist.
     ///
     /// # Errors

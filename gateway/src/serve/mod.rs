@@ -12,6 +12,7 @@ use gantry_core::model::SystemClock;
 use gantry_remoting::BrokerRole;
 use gantry_remoting::nameserver::{Advertised, NameServer};
 use listeners::{Bound, Listeners};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,7 @@ pub(crate) fn serve(config: &Config, ready_file: Option<&Path>) -> Result<()> {
     check_exposure(config)?;
     let listeners = Listeners::bind(config)?;
     let core = gantry_core::Config {
+        store_host: advertised_broker(config, &listeners)?,
         store: config.store.clone(),
         topics: config.topics.clone(),
     };
@@ -102,13 +104,7 @@ fn endpoints(config: &Config, broker: &Broker, listeners: &Listeners) -> Result<
         }
     };
     let mut remoting = config.remoting.protocol.clone();
-    remoting.advertised_address = match config.remoting.advertised {
-        Some(advertised) => advertised,
-        None => {
-            let address = listeners.address(Bound::Remoting)?;
-            std::net::SocketAddr::new(reachable(address.ip()), address.port())
-        }
-    };
+    remoting.advertised_address = advertised_broker(config, listeners)?;
     let advertised = Advertised::from(&remoting);
     let client = broker.anonymous();
     Ok(Endpoints {
@@ -118,10 +114,19 @@ fn endpoints(config: &Config, broker: &Broker, listeners: &Listeners) -> Result<
     })
 }
 
+/// Where RocketMQ clients are told to connect.
+fn advertised_broker(config: &Config, listeners: &Listeners) -> Result<SocketAddr> {
+    if let Some(advertised) = config.remoting.advertised {
+        return Ok(advertised);
+    }
+    let address = listeners.address(Bound::Remoting)?;
+    Ok(SocketAddr::new(reachable(address.ip()), address.port()))
+}
+
 /// An address clients on this machine can use when every address is bound.
-const fn reachable(ip: std::net::IpAddr) -> std::net::IpAddr {
+const fn reachable(ip: IpAddr) -> IpAddr {
     if ip.is_unspecified() {
-        std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)
+        IpAddr::V4(Ipv4Addr::LOCALHOST)
     } else {
         ip
     }

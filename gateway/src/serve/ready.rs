@@ -3,31 +3,34 @@
 use super::listeners::Bound;
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
+use std::io::{Write, stdout};
 use std::net::SocketAddr;
 use std::path::Path;
 
-/// Prints each endpoint, and writes `file` whole or not at all.
+/// Writes `file` whole or not at all, then prints each endpoint.
 ///
 /// # Errors
 /// The file cannot be written.
-#[expect(
-    clippy::print_stdout,
-    reason = "the endpoints are the command's output"
-)]
 pub(crate) fn announce(bound: &[(Bound, SocketAddr)], file: Option<&Path>) -> Result<()> {
-    for (bound, address) in bound {
-        println!("{:<9}{address}", bound.name());
+    if let Some(file) = file {
+        write(bound, file).with_context(|| format!("writing {}", file.display()))?;
     }
-    let Some(file) = file else { return Ok(()) };
+    let mut out = stdout().lock();
+    for (bound, address) in bound {
+        // Nobody may be reading, and that is no reason not to serve.
+        let _ = writeln!(out, "{:<9}{address}", bound.name());
+    }
+    Ok(())
+}
+
+fn write(bound: &[(Bound, SocketAddr)], file: &Path) -> Result<()> {
     let addresses: BTreeMap<&str, String> = bound
         .iter()
         .map(|(bound, address)| (bound.name(), address.to_string()))
         .collect();
     let mut unfinished = file.as_os_str().to_owned();
     unfinished.push(".unfinished");
-    let write = || {
-        std::fs::write(&unfinished, serde_json::to_vec_pretty(&addresses)?)?;
-        std::fs::rename(&unfinished, file)
-    };
-    write().with_context(|| format!("writing {}", file.display()))
+    std::fs::write(&unfinished, serde_json::to_vec_pretty(&addresses)?)?;
+    std::fs::rename(&unfinished, file)?;
+    Ok(())
 }
