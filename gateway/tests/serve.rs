@@ -142,7 +142,7 @@ fn commands_show_what_was_produced() {
         "--partitions",
         "3",
         "--config",
-        "retention.ms=7000000",
+        "message.timestamp.type=LogAppendTime",
     ]);
     assert!(
         served
@@ -160,7 +160,10 @@ fn commands_show_what_was_produced() {
         described.contains("\n1\t0\t2\n") && described.contains("\n0\t0\t0\n"),
         "{described}"
     );
-    assert!(described.contains("retention.ms=7000000"), "{described}");
+    assert!(
+        described.contains("message.timestamp.type=LogAppendTime"),
+        "{described}"
+    );
     let consume = ["consume", "orders", "--from-beginning", "--count", "2"];
     assert_eq!(served.run(&consume), "one\ntwo\n");
     let from_one = [

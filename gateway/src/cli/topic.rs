@@ -46,7 +46,7 @@ enum Verb {
         /// Its queues (Kafka's partitions) [default: the broker's].
         #[arg(long, value_name = "COUNT")]
         partitions: Option<i32>,
-        /// A setting of the topic, such as retention.ms=3600000.
+        /// A setting of the topic, such as message.timestamp.type=LogAppendTime.
         #[arg(long = "config", value_name = "NAME=VALUE", value_parser = super::pair)]
         configs: Vec<(String, String)>,
         #[command(flatten)]
