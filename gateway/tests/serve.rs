@@ -52,8 +52,12 @@ struct Served {
 
 impl Served {
     fn start(home: &Path, settings: &[&str]) -> Self {
+        Self::of(serve_command(home, settings), home)
+    }
+
+    fn of(mut command: Command, home: &Path) -> Self {
         let ready_file = home.join("ready.json");
-        let mut process = serve_command(home, settings)
+        let mut process = command
             .arg("--ready-file")
             .arg(&ready_file)
             .stdout(Stdio::piped())
@@ -266,6 +270,20 @@ fn a_stop_does_not_wait_for_idle_connections_and_long_polls() {
     served.terminate();
     drop(idle);
     assert!(!follow.wait().unwrap().success(), "the broker went away");
+}
+
+#[test]
+fn a_low_limit_of_open_files_is_raised() {
+    let (_home, path) = home();
+    let plain = serve_command(&path, &[]);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -Sn 64 && exec \"$0\" \"$@\""]);
+    limited.arg(plain.get_program()).args(plain.get_args());
+    let served = Served::of(limited, &path);
+    let _connections: Vec<TcpStream> = (0..100)
+        .map(|_| TcpStream::connect(&served.addresses["kafka"]).unwrap())
+        .collect();
+    assert_eq!(served.run(&["topic", "list"]), "");
 }
 
 #[test]

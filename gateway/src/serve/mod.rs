@@ -1,5 +1,6 @@
 //! `gantry serve`: binds, opens the store, serves until it is told to stop.
 
+mod descriptors;
 mod listeners;
 mod ready;
 mod workers;
@@ -28,6 +29,7 @@ const EXPIRY_INTERVAL: Duration = Duration::from_secs(1);
 /// Whatever keeps the gateway from starting, or its store from closing.
 pub(crate) fn serve(config: &Config, ready_file: Option<&Path>) -> Result<()> {
     check_exposure(config)?;
+    descriptors::raise_limit();
     let listeners = Listeners::bind(config)?;
     let core = gantry_core::Config {
         store_host: advertised_broker(config, &listeners)?,
