@@ -17,6 +17,8 @@ pub struct ClassicConfig {
     pub new_member_timeout_ms: u64,
     /// `group.max.size`: members of one group, handed-out ids that have not joined included.
     pub members_max: usize,
+    /// Most bytes of what one member says of itself: names and subscriptions of all its protocols.
+    pub member_bytes_max: usize,
     /// Groups kept at once; joins that would open another are refused.
     pub groups_max: usize,
     /// A group without members is forgotten after this long; its committed offsets stay.
@@ -31,6 +33,7 @@ impl Default for ClassicConfig {
             initial_rebalance_delay_ms: 3_000,
             new_member_timeout_ms: 300_000,
             members_max: 10_000,
+            member_bytes_max: 4 << 20,
             groups_max: 100_000,
             empty_group_retention_ms: 600_000,
         }

@@ -33,6 +33,9 @@ impl Group {
         if !sessions.contains(&request.session_timeout_ms) {
             return Err(GroupError::InvalidSessionTimeout);
         }
+        if request.size() > self.config.member_bytes_max {
+            return Err(GroupError::MemberTooLarge);
+        }
         let Some(id) = &request.member_id else {
             return self.admit_new(request, fresh_id, ticket, now, answers);
         };

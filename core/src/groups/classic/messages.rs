@@ -32,6 +32,9 @@ pub enum GroupError {
     /// The session timeout is outside the configured range.
     #[error("the session timeout is out of range")]
     InvalidSessionTimeout,
+    /// The member says more of itself than is kept.
+    #[error("the member's subscription is too long")]
+    MemberTooLarge,
     /// The group has as many members as it may have.
     #[error("the group is full")]
     GroupFull,
@@ -78,6 +81,17 @@ pub struct JoinRequest {
     pub id_required: bool,
     /// It understands [`Joined::skip_assignment`].
     pub may_skip_assignment: bool,
+}
+
+impl JoinRequest {
+    /// What keeping the member costs.
+    pub(super) fn size(&self) -> usize {
+        let names = [&self.client_id, &self.protocol_type].map(String::len);
+        let instance = self.instance_id.as_ref().map_or(0, String::len);
+        let protocols = self.protocols.iter();
+        let protocols = protocols.map(|protocol| protocol.name.len() + protocol.metadata.len());
+        names.into_iter().chain(protocols).chain([instance]).sum()
+    }
 }
 
 /// A member is in.

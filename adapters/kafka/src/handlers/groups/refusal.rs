@@ -15,6 +15,7 @@ pub(super) fn code(error: &GroupError) -> i16 {
         GroupError::InconsistentProtocol => ResponseError::InconsistentGroupProtocol,
         GroupError::MemberIdRequired(_) => ResponseError::MemberIdRequired,
         GroupError::InvalidSessionTimeout => ResponseError::InvalidSessionTimeout,
+        GroupError::MemberTooLarge => ResponseError::InvalidRequest,
         GroupError::GroupFull => ResponseError::GroupMaxSizeReached,
         GroupError::TooManyGroups | GroupError::Stopped => ResponseError::CoordinatorNotAvailable,
         GroupError::GroupNotEmpty => ResponseError::NonEmptyGroup,

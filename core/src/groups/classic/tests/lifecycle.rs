@@ -276,6 +276,15 @@ fn session_timeouts_and_sizes_have_limits() {
             Err(GroupError::InvalidSessionTimeout)
         );
     }
+    let long = JoinRequest {
+        protocols: vec![Protocol {
+            name: "range".to_owned(),
+            metadata: Bytes::from(vec![0; config().member_bytes_max]),
+        }],
+        ..request("")
+    };
+    let refused = stage.join_as(&long, "a");
+    assert_eq!(stage.joins[&refused], Err(GroupError::MemberTooLarge));
     stage.join("a");
     stage.join_as(
         &JoinRequest {
