@@ -12,9 +12,6 @@ use smallvec::SmallVec;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-/// Kafka's setting of a topic that stamps batches with the broker's time.
-const TIMESTAMP_TYPE: &str = "message.timestamp.type";
-
 /// How far a record must have come before its producer hears of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
@@ -58,7 +55,7 @@ pub struct Receipt {
     pub base_offset: QueueOffset,
     /// Where the record starts in the log.
     pub position: PhysicalOffset,
-    /// When the broker stored it; the stamp of a batch that took the broker's time.
+    /// When the broker stored it.
     pub stored_at: Timestamp,
     /// The queue's range after it; `start` is Kafka's log start offset.
     pub range: OffsetRange,
@@ -98,40 +95,29 @@ impl Client {
         items: Vec<ProduceItem>,
         durability: Durability,
     ) -> Vec<Result<Receipt, Error>> {
-        let now = self.shared.clock.now();
-        let mut stamps: Vec<Result<Option<Timestamp>, Error>> = Vec::with_capacity(items.len());
+        let mut prepared: Vec<Result<(), Error>> = Vec::with_capacity(items.len());
         let mut pending = Vec::with_capacity(items.len());
         for item in items {
-            stamps.push(self.prepare(item, now).map(|(record, stamp)| {
-                pending.push(record);
-                stamp
-            }));
+            prepared.push(self.prepare(item).map(|record| pending.push(record)));
         }
         let queues: SmallVec<[_; 8]> = pending
             .iter()
             .map(|record| Arc::clone(&record.queue))
             .collect();
         let mut placed = self.shared.store.append(pending).into_iter().zip(queues);
-        let receipts = stamps.into_iter().map(|stamp| {
-            let stamp = stamp?;
+        let receipts = prepared.into_iter().map(|prepared| {
+            prepared?;
             let Some((placed, queue)) = placed.next() else {
                 return Err(Error::Internal("a record has no outcome".to_owned()));
             };
             let placed = placed?;
             let range = queue.range(self.shared.store.appended());
-            let mut receipt = self.receipt(&placed, range, durability);
-            receipt.stored_at = stamp.unwrap_or(receipt.stored_at);
-            Ok(receipt)
+            Ok(self.receipt(&placed, range, durability))
         });
         receipts.collect()
     }
 
-    /// A record ready to append, and the time its batch was stamped with, if it was.
-    fn prepare(
-        &self,
-        item: ProduceItem,
-        now: Timestamp,
-    ) -> Result<(Pending, Option<Timestamp>), Error> {
+    fn prepare(&self, item: ProduceItem) -> Result<Pending, Error> {
         self.shared.check_running()?;
         let ProduceItem {
             topic,
@@ -139,8 +125,7 @@ impl Client {
             payload,
             also,
         } = item;
-        let spec = topic.spec();
-        if !spec.permission.is_writable() {
+        if !topic.spec().permission.is_writable() {
             return Err(Error::Forbidden(format!(
                 "topic {} is not writable",
                 topic.name()
@@ -148,7 +133,6 @@ impl Client {
         }
         let queue = topic.queue(id)?;
         let also = self.further_queues(&also)?;
-        let mut stamp = None;
         let (facts, draft) = match payload {
             Payload::Message(message) => {
                 self.check_size(message.body.len())?;
@@ -169,16 +153,6 @@ impl Client {
             }
             Payload::Batch(batch) => {
                 self.check_size(batch.bytes().len())?;
-                let is_stamped = spec
-                    .attributes
-                    .get(TIMESTAMP_TYPE)
-                    .is_some_and(|kind| kind == "LogAppendTime");
-                let batch = if is_stamped {
-                    stamp = Some(now);
-                    batch.with_log_append_time(now)
-                } else {
-                    batch
-                };
                 let host = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
                 (
                     Facts::of_batch(batch.header()),
@@ -186,15 +160,12 @@ impl Client {
                 )
             }
         };
-        Ok((
-            Pending {
-                draft,
-                facts,
-                queue,
-                also,
-            },
-            stamp,
-        ))
+        Ok(Pending {
+            draft,
+            facts,
+            queue,
+            also,
+        })
     }
 
     fn further_queues(
