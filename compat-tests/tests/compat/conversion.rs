@@ -159,9 +159,22 @@ fn a_rocketmq_client_sees_every_field_of_a_kafka_record() {
     java.args(["--", "litepull"])
         .args(&target)
         .args(["group=pulled", &count]);
+    java.args(["--", "push"])
+        .args(&target)
+        .args(["group=tagged", "tags=late || never", "count=1"]);
     let events = run("consumer", java, &[]).unwrap();
     let received: Vec<_> = named(&events, "received").cloned().collect();
-    let (pushed, pulled) = received.split_at(records.len());
+    let (pushed, rest) = received.split_at(records.len());
+    let (pulled, tagged) = rest.split_at(records.len());
+    let late = |record: &Message| {
+        record
+            .headers
+            .iter()
+            .any(|(_, tag)| tag.as_deref() == Some(b"late"))
+    };
+    let late = places[records.iter().position(late).unwrap()];
+    assert_eq!(tagged.len(), 1, "a tag is a header of that name");
+    assert_eq!(tagged[0].place(), Some((i64::from(late.0), late.1)));
     for received in [pushed, pulled] {
         let shown = by_place(received, "received");
         for (record, (partition, offset)) in records.iter().zip(&places) {
