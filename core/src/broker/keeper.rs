@@ -1,5 +1,5 @@
-//! The threads that keep the store: the flusher, and one that writes index files and snapshots,
-//! makes the next segment ready and lets pages go.
+//! The threads that keep the store: the flusher, and one that writes index files and snapshots
+//! and makes the next segment ready.
 
 use super::shared::Shared;
 use crate::Error;
@@ -65,13 +65,6 @@ impl Household {
         while let Ok(chore) = self.chores.recv() {
             match chore {
                 Chore::Stop => return,
-                Chore::ReleasePages => {
-                    self.store
-                        .segments
-                        .all()
-                        .iter()
-                        .for_each(|segment| segment.release_pages());
-                }
                 Chore::Closed(stretch) => {
                     if let Err(error) = self.put_away(&stretch) {
                         // The stretch stays in memory and is scanned again after a restart.

@@ -90,7 +90,11 @@ impl Shared {
         let limit = self.config.store.mapped_bytes_max;
         if self.mapped_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > limit {
             self.mapped_bytes.store(0, Ordering::Relaxed);
-            self.store.request_page_release();
+            self.store
+                .segments
+                .all()
+                .iter()
+                .for_each(|segment| segment.release_pages());
         }
     }
 

@@ -44,8 +44,6 @@ pub(crate) struct Placed {
 pub(crate) enum Chore {
     /// A stretch closed: its file is to be written, and a snapshot with it.
     Closed(Arc<ClosedStretch>),
-    /// Readers have pulled in many pages.
-    ReleasePages,
     /// No more.
     Stop,
 }
@@ -144,11 +142,6 @@ impl Store {
         } else {
             Ok(())
         }
-    }
-
-    /// Has the pages readers pulled in let go, soon and elsewhere.
-    pub(crate) fn request_page_release(&self) {
-        self.order(Chore::ReleasePages);
     }
 
     /// Gives the keeper something to do.

@@ -2,14 +2,17 @@
 //! all of it. A lone waiter is flushed at once; with none, every interval.
 
 use super::segments::Segments;
-use super::{Health, Watermark};
+use super::{Health, StoreConfig, Watermark};
 use crate::Error;
 use crate::model::PhysicalOffset;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::time::Duration;
 use tokio::sync::oneshot;
+
+/// The page cache is trimmed in steps of this many bytes.
+const FORGET_BYTES_MIN: u64 = 16 << 20;
 
 /// What the flusher's thread and those who ask it share.
 #[derive(Debug)]
@@ -19,6 +22,10 @@ pub(crate) struct Flusher {
     /// The thread sleeps without a deadline because nothing is dirty.
     is_idle: AtomicBool,
     interval: Duration,
+    /// Newest bytes to keep in the page cache; 0 for all.
+    hot_window: u64,
+    /// Bytes before this were dropped from it.
+    forgotten: AtomicU64,
     pub(super) appended: Arc<Watermark>,
     pub(super) flushed: Arc<Watermark>,
     segments: Arc<Segments>,
@@ -55,7 +62,7 @@ impl FlushTicket {
 
 impl Flusher {
     pub(super) fn new(
-        interval: Duration,
+        config: &StoreConfig,
         segments: Arc<Segments>,
         appended: Arc<Watermark>,
         flushed: Arc<Watermark>,
@@ -65,7 +72,9 @@ impl Flusher {
             wishes: Mutex::default(),
             wake: Condvar::new(),
             is_idle: AtomicBool::new(false),
-            interval,
+            interval: Duration::from_millis(config.flush_interval_ms),
+            hot_window: config.hot_window_bytes,
+            forgotten: AtomicU64::new(flushed.value()),
             appended,
             flushed,
             segments,
@@ -173,6 +182,18 @@ impl Flusher {
             }
         }
         self.flushed.raise(target);
+        self.bound_cache(target);
         Ok(())
+    }
+
+    /// Keeps the page cache to the hot window. Called by the flusher's thread alone.
+    fn bound_cache(&self, flushed: u64) {
+        let forgotten = self.forgotten.load(Ordering::Relaxed);
+        let cold = flushed.saturating_sub(self.hot_window);
+        if self.hot_window > 0 && cold.saturating_sub(forgotten) >= FORGET_BYTES_MIN {
+            let (from, to) = (PhysicalOffset::new(forgotten), PhysicalOffset::new(cold));
+            self.segments.forget(from, to);
+            self.forgotten.store(cold, Ordering::Relaxed);
+        }
     }
 }

@@ -19,7 +19,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::Duration;
 
 /// A store that is being recovered.
 #[derive(Debug)]
@@ -201,10 +200,9 @@ impl Opening {
         let appended = Arc::new(Watermark::at(end.get()));
         // What was found in the page cache may not be on the disk yet.
         let flushed = Arc::new(Watermark::at(self.covered.get()));
-        let interval = Duration::from_millis(self.config.flush_interval_ms);
         let segments = Arc::clone(&self.segments);
         let flusher = Flusher::new(
-            interval,
+            &self.config,
             segments,
             Arc::clone(&appended),
             flushed,

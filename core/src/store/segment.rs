@@ -3,9 +3,10 @@
 use super::mapping::Mapping;
 use crate::model::PhysicalOffset;
 use bytes::Bytes;
-use rustix::fs::FallocateFlags;
+use rustix::fs::{Advice, FallocateFlags};
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice};
+use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -140,6 +141,15 @@ impl Segment {
             at += u64::try_from(left).map_err(io::Error::other)?;
         }
         Ok(())
+    }
+
+    /// Drops the flushed bytes before `position` from the page cache.
+    pub(super) fn forget_before(&self, position: PhysicalOffset) {
+        let length = self.base.distance_to(position).min(self.size);
+        let advised = rustix::fs::fadvise(&self.file, 0, NonZeroU64::new(length), Advice::DontNeed);
+        if let Err(error) = advised {
+            tracing::debug!(%error, "dropping cached pages failed");
+        }
     }
 
     /// Lets go of the pages readers have pulled into this process.

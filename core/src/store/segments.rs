@@ -100,6 +100,17 @@ impl Segments {
         Ok(())
     }
 
+    /// Drops the flushed bytes from `from` to `to` from the page cache.
+    pub(super) fn forget(&self, from: PhysicalOffset, to: PhysicalOffset) {
+        let list = self.list.load();
+        for segment in list.iter().rev().filter(|segment| segment.base() < to) {
+            if segment.end() <= from {
+                break;
+            }
+            segment.forget_before(to);
+        }
+    }
+
     /// Makes the next segment ahead of its need. Does nothing when there is one.
     pub(super) fn prepare_spare(&self) -> io::Result<()> {
         let mut spare = self.spare.lock();
