@@ -20,8 +20,10 @@ pub(crate) struct Figures {
     pub(crate) rate: f64,
     /// The server's CPU time for each of them.
     pub(crate) cpu_micros: f64,
-    /// The server's resident memory at the end, of which the page cache's part is mapped files.
+    /// The server's resident memory at the end, with the pages of the log it has mapped.
     pub(crate) rss_mib: f64,
+    /// Of that, what is its own and not the page cache's.
+    pub(crate) anonymous_mib: f64,
 }
 
 /// Runs `workload` for about `seconds`.
@@ -40,7 +42,8 @@ pub(crate) fn measure(server: &Server, workload: Workload, seconds: u64) -> Resu
     Ok(Figures {
         rate: workload.rate(&printed)?,
         cpu_micros: cpu * MICROS_A_SECOND / count(messages),
-        rss_mib: resident_mib(pid)?,
+        rss_mib: status_mib(pid, "VmRSS:")?,
+        anonymous_mib: status_mib(pid, "RssAnon:")?,
     })
 }
 
@@ -54,12 +57,12 @@ fn cpu_seconds(pid: u32) -> Result<f64> {
     Ok(ticks? / TICKS_A_SECOND)
 }
 
-fn resident_mib(pid: u32) -> Result<f64> {
+fn status_mib(pid: u32, field: &str) -> Result<f64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let line = text.lines().find_map(|line| line.strip_prefix(field));
     let kib = line
         .and_then(|line| line.split_whitespace().next())
-        .context("no RssAnon")?;
+        .with_context(|| format!("no {field}"))?;
     Ok(kib.parse::<f64>()? / 1024.0)
 }
 

@@ -68,8 +68,8 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
     }
 
     println!(
-        "{:<10} {:<38} {:>12} {:>16} {:>9}",
-        "server", "workload", "messages/s", "CPU µs/message", "RSS MiB"
+        "{:<10} {:<38} {:>12} {:>16} {:>9} {:>9}",
+        "server", "workload", "messages/s", "CPU µs/message", "RSS MiB", "anon MiB"
     );
     for _ in 0..quick.rounds {
         if !quick.peers_only {
@@ -91,12 +91,13 @@ fn turn(server: &Server, quick: &Quick) -> Result<()> {
     for workload in chosen {
         let figures = measure::measure(server, *workload, quick.seconds)?;
         println!(
-            "{:<10} {:<38} {:>12.0} {:>16.2} {:>9.0}",
+            "{:<10} {:<38} {:>12.0} {:>16.2} {:>9.0} {:>9.0}",
             server.name(),
             workload.name(),
             figures.rate,
             figures.cpu_micros,
             figures.rss_mib,
+            figures.anonymous_mib,
         );
     }
     Ok(())
