@@ -29,8 +29,8 @@ pub struct StoreConfig {
     /// Bytes of log whose index is kept in memory before it becomes a file; at most a segment.
     pub stretch_bytes: u64,
     /// Newest bytes of log that stay in the page cache once they are on the disk; 0 leaves all of
-    /// it to the operating system. A bounded window is written over the same memory again, which
-    /// costs a virtual machine a fraction of growing into new memory.
+    /// it to the operating system. A bounded window leaves memory to others, and readers further
+    /// behind than it read the disk.
     pub hot_window_bytes: u64,
     /// Bytes of log that readers may keep mapped into memory before the pages are let go.
     pub mapped_bytes_max: u64,
@@ -46,7 +46,7 @@ impl Default for StoreConfig {
             flush_timeout_ms: 5_000,
             segment_bytes: 1 << 30,
             stretch_bytes: 128 << 20,
-            hot_window_bytes: 1 << 30,
+            hot_window_bytes: 0,
             mapped_bytes_max: 8 << 20,
             conversion_cache_bytes_max: 16 << 20,
         }
