@@ -15,6 +15,15 @@ pub fn crc32(bytes: &[u8]) -> u32 {
     crc32fast::hash(bytes)
 }
 
+/// CRC-32 of `parts` as one run of bytes.
+pub(crate) fn crc32_of(parts: &[&[u8]]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    for part in parts {
+        hasher.update(part);
+    }
+    hasher.finalize()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -23,5 +32,6 @@ mod tests {
     fn both_give_the_catalogue_check_values() {
         assert_eq!(crc32c(b"123456789"), 0xe306_9283);
         assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+        assert_eq!(crc32_of(&[b"1234", b"", b"56789"]), 0xcbf4_3926);
     }
 }

@@ -27,6 +27,7 @@ mod varint;
 mod xerial;
 
 pub use builder::{BatchBuilder, TimestampKind};
+pub(crate) use checksum::crc32_of;
 pub use checksum::{crc32, crc32c};
 pub use compression::{Codec, DECOMPRESSED_BYTES_MAX};
 pub(crate) use compression::{DecompressFault, gunzip, unlz4, unzlib, unzstd};
@@ -36,4 +37,7 @@ pub use fuzz::fuzz_record_batch;
 pub use header::{BatchHeader, HEADER_BYTES};
 pub use record_batch::{RECORD_BYTES_MIN, RECORDS_MAX, RecordBatch};
 pub use records::{HeaderView, Headers, RecordIter, RecordStamp, RecordView, Records, StampIter};
+
+/// The only leader epoch there is until there are replicas.
+pub(crate) const LEADER_EPOCH: i32 = 0;
 pub(crate) use records::{put_headers, read_headers};

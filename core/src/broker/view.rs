@@ -1,16 +1,13 @@
 //! Stored records as a reader of one protocol wants them.
 
 use super::{Fetched, StoredRecord};
-use crate::batch::{BatchBuilder, Codec, RecordBatch, TimestampKind};
+use crate::batch::{BatchBuilder, Codec, LEADER_EPOCH, RecordBatch, TimestampKind};
 use crate::convert::{message_of_view, push_message};
 use crate::model::{QueueOffset, TopicName};
 use crate::record::{Draft, Placement, RecordView, tag_hash};
 use crate::{Client, Error};
 use bytes::Bytes;
 use std::sync::Arc;
-
-/// The only leader epoch there is until there are replicas.
-const LEADER_EPOCH: i32 = 0;
 
 /// A message in RocketMQ's layout, ready for a native reader.
 #[derive(Clone, Debug)]

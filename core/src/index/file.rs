@@ -11,12 +11,12 @@
 //! ```
 
 use super::entry::{Origin, PackedEntry};
-use super::run::RunView;
+use super::run::{RunView, partition_point};
 use super::stretch::ClosedStretch;
+use crate::batch::crc32;
 use crate::model::{PhysicalOffset, QueueOffset, Timestamp};
 use bytes::Bytes;
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 8] = b"GTRYIX01";
@@ -55,15 +55,9 @@ impl IndexFile {
         directory.join(format!("{:020}.index", base.get()))
     }
 
-    /// Writes `stretch`'s file: under another name first, so that it is there whole or not.
+    /// Writes `stretch`'s file.
     pub(super) fn write(directory: &Path, stretch: &ClosedStretch) -> io::Result<()> {
-        let path = Self::path(directory, stretch.base);
-        let unfinished = path.with_extension("unfinished");
-        let mut file = File::create(&unfinished)?;
-        file.write_all(&encode(stretch))?;
-        file.sync_all()?;
-        std::fs::rename(&unfinished, &path)?;
-        File::open(directory)?.sync_all()
+        crate::store::write_whole(&Self::path(directory, stretch.base), &[&encode(stretch)])
     }
 
     /// Opens and checks a file's header; the body's checksum is for `verify`.
@@ -74,7 +68,7 @@ impl IndexFile {
 
     fn parse(bytes: Bytes) -> Option<Self> {
         let header = bytes.get(..HEADER_BYTES)?;
-        let crc = crate::store::crc32(header.get(CHECKED_FROM..)?);
+        let crc = crc32(header.get(CHECKED_FROM..)?);
         (header.get(..8)? == MAGIC && u32_at(header, 8)? == crc).then_some(())?;
         let count = |at| u32_at(&bytes, at).and_then(|count| usize::try_from(count).ok());
         let (queues, entries, keys) = (count(48)?, count(52)?, count(56)?);
@@ -117,17 +111,12 @@ impl IndexFile {
     }
 
     pub(super) fn run(&self, queue: u32) -> Option<RunView> {
-        let (mut low, mut high) = (0, self.queues);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if u32_at(&self.bytes, HEADER_BYTES + middle * DIRECTORY_BYTES)? < queue {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        let at = HEADER_BYTES + low * DIRECTORY_BYTES;
-        (low < self.queues && u32_at(&self.bytes, at)? == queue).then_some(())?;
+        let number = |index| u32_at(&self.bytes, HEADER_BYTES + index * DIRECTORY_BYTES);
+        let index = partition_point(self.queues, |index| {
+            number(index).is_some_and(|number| number < queue)
+        });
+        let at = HEADER_BYTES + index * DIRECTORY_BYTES;
+        (index < self.queues && u32_at(&self.bytes, at)? == queue).then_some(())?;
         let count = usize::try_from(u32_at(&self.bytes, at + 4)?).ok()?;
         let first = usize::try_from(u32_at(&self.bytes, at + 8)?).ok()?;
         let start = self.entries_at + first.checked_mul(PackedEntry::BYTES)?;
@@ -151,16 +140,10 @@ impl IndexFile {
             let at = self.keys_at + index * KEY_BYTES;
             Some((u32_at(&self.bytes, at)?, u32_at(&self.bytes, at + 4)?))
         };
-        let (mut low, mut high) = (0, self.keys);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if key(middle).is_some_and(|(candidate, _)| candidate < hash) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        let found = (low..self.keys).map_while(|index| key(index).filter(|key| key.0 == hash));
+        let first = partition_point(self.keys, |index| {
+            key(index).is_some_and(|(candidate, _)| candidate < hash)
+        });
+        let found = (first..self.keys).map_while(|index| key(index).filter(|key| key.0 == hash));
         found
             .map(|(_, position)| self.base.advance(u64::from(position)))
             .collect()
@@ -209,7 +192,7 @@ fn encode(stretch: &ClosedStretch) -> Vec<u8> {
 
 fn encode_header(stretch: &ClosedStretch, entries: usize, body: &[u8]) -> Vec<u8> {
     let mut rest = Vec::with_capacity(HEADER_BYTES);
-    push_u32s(&mut rest, [crate::store::crc32(body)]);
+    push_u32s(&mut rest, [crc32(body)]);
     rest.extend_from_slice(&stretch.base.get().to_le_bytes());
     rest.extend_from_slice(&stretch.end.get().to_le_bytes());
     rest.extend_from_slice(&stretch.first_time.millis().to_le_bytes());
@@ -222,7 +205,7 @@ fn encode_header(stretch: &ClosedStretch, entries: usize, body: &[u8]) -> Vec<u8
     push_u32s(&mut rest, counts);
     rest.resize(HEADER_BYTES - CHECKED_FROM, 0);
     let mut header = MAGIC.to_vec();
-    push_u32s(&mut header, [crate::store::crc32(&rest)]);
+    push_u32s(&mut header, [crc32(&rest)]);
     header.extend_from_slice(&rest);
     header
 }

@@ -143,15 +143,9 @@ impl RunView {
 
     /// Index of the first entry that `is_before` refuses; entries are partitioned by it.
     pub(crate) fn partition_point(&self, is_before: impl Fn(&Entry) -> bool) -> usize {
-        let (mut low, mut high) = (0, self.len());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match self.entry(middle) {
-                Some(entry) if is_before(&entry) => low = middle + 1,
-                _ => high = middle,
-            }
-        }
-        low
+        partition_point(self.len(), |index| {
+            self.entry(index).is_some_and(|entry| is_before(&entry))
+        })
     }
 
     /// Index of the entry that contains `offset`, which is within the run.
@@ -159,4 +153,18 @@ impl RunView {
         self.partition_point(|entry| entry.base <= offset)
             .saturating_sub(1)
     }
+}
+
+/// The first of `count` indexes that `is_before` refuses; it accepts a first part of them.
+pub(super) fn partition_point(count: usize, is_before: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (0, count);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if is_before(middle) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
 }

@@ -1,8 +1,8 @@
 //! A record on its way in: everything that does not depend on its place is prepared before the
 //! tail's lock is taken.
 
-use super::{CRC_PROPERTY_BYTES, MAGIC_V1, MAGIC_V2, body_crc, crc32};
-use crate::batch::{BatchHeader, RecordBatch};
+use super::{CRC_PROPERTY_BYTES, MAGIC_V1, MAGIC_V2, body_crc, crc32_of};
+use crate::batch::{BatchHeader, LEADER_EPOCH, RecordBatch};
 use crate::model::{
     Message, PhysicalOffset, Properties, QueueId, QueueOffset, SysFlag, Timestamp, TopicName,
     property,
@@ -15,8 +15,6 @@ use std::net::{IpAddr, SocketAddr};
 const HEAD_BYTES_MAX: usize = 112;
 /// Bytes of a batch that hold its base offset, length and leader epoch.
 const BATCH_PREFIX_BYTES: usize = 16;
-/// The only leader epoch there is until there are replicas.
-const LEADER_EPOCH: i32 = 0;
 /// Zero-padded digits of one offset in [`property::INNER_MULTI_QUEUE_OFFSET`].
 const MULTI_OFFSET_DIGITS: usize = 20;
 
@@ -155,7 +153,7 @@ impl Draft {
         let body = self.body.slice(prefix.len().min(self.body.len())..);
         self.write_multi_offsets(place.also);
         let head = self.head(size, body_crc(&[&prefix, &body]), place);
-        let crc = crc32(&[&head, &prefix, &body, &self.tail]);
+        let crc = crc32_of(&[&head, &prefix, &body, &self.tail]);
         push_property(&mut self.tail, property::CRC32, |out| {
             push_crc_digits(out, crc)
         });

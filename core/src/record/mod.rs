@@ -13,6 +13,8 @@
 mod draft;
 mod view;
 
+use crate::batch::crc32_of;
+
 pub(crate) use draft::Encoded;
 pub use draft::{Draft, Placement};
 pub use view::{RecordError, RecordView};
@@ -40,16 +42,7 @@ pub fn tag_hash(tag: &str) -> i32 {
 
 /// RocketMQ's body checksum: CRC-32 without its sign bit.
 fn body_crc(body: &[&[u8]]) -> u32 {
-    crc32(body) & 0x7FFF_FFFF
-}
-
-/// CRC-32 of `parts` as one run of bytes.
-fn crc32(parts: &[&[u8]]) -> u32 {
-    let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32IsoHdlc);
-    for part in parts {
-        digest.update(part);
-    }
-    u32::try_from(digest.finalize()).unwrap_or(0)
+    crc32_of(body) & 0x7FFF_FFFF
 }
 
 #[cfg(test)]

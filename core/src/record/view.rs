@@ -1,6 +1,6 @@
 //! A record as it stands in the log or came from one, read without copying.
 
-use super::{CRC_PROPERTY_BYTES, MAGIC_BLANK, MAGIC_V1, MAGIC_V2, body_crc, crc32};
+use super::{CRC_PROPERTY_BYTES, MAGIC_BLANK, MAGIC_V1, MAGIC_V2, body_crc, crc32_of};
 use crate::model::{
     Message, PhysicalOffset, Properties, QueueId, QueueOffset, SysFlag, Timestamp, property,
 };
@@ -130,7 +130,7 @@ impl RecordView {
                 .wrapping_mul(10)
                 .wrapping_add(u64::from(digit.wrapping_sub(b'0')))
         });
-        stored != u64::from(crc32(&[record]))
+        stored != u64::from(crc32_of(&[record]))
     }
 
     /// The whole record.

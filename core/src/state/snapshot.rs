@@ -6,11 +6,11 @@
 //! ```
 
 use super::machine::State;
+use crate::batch::crc32;
 use crate::queue::Producers;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 8] = b"GTRYSN01";
@@ -45,22 +45,15 @@ impl Snapshot {
         Ok(None)
     }
 
-    /// Writes it: under another name first, so that it is there whole or not.
+    /// Writes it, then lets older ones go.
     pub(crate) fn write(&self, directory: &Path) -> io::Result<()> {
         let json = serde_json::to_vec(self).map_err(io::Error::other)?;
         let path = directory.join(format!("{:020}.snapshot", self.position));
-        let unfinished = path.with_extension("unfinished");
-        let mut file = File::create(&unfinished)?;
-        file.write_all(MAGIC)?;
-        file.write_all(&crate::store::crc32(&json).to_le_bytes())?;
-        file.write_all(&json)?;
-        file.sync_all()?;
-        std::fs::rename(&unfinished, &path)?;
-        let paths = Self::paths(directory)?;
-        for old in paths.iter().rev().skip(KEPT) {
+        crate::store::write_whole(&path, &[MAGIC, &crc32(&json).to_le_bytes(), &json])?;
+        for old in Self::paths(directory)?.iter().rev().skip(KEPT) {
             std::fs::remove_file(old)?;
         }
-        File::open(directory)?.sync_all()
+        Ok(())
     }
 
     fn paths(directory: &Path) -> io::Result<Vec<PathBuf>> {
@@ -77,7 +70,7 @@ impl Snapshot {
         let bytes = std::fs::read(path).ok()?;
         let json = bytes.get(HEADER_BYTES..)?;
         let crc = u32::from_le_bytes(bytes.get(8..HEADER_BYTES)?.try_into().ok()?);
-        (bytes.starts_with(MAGIC) && crc == crate::store::crc32(json)).then_some(())?;
+        (bytes.starts_with(MAGIC) && crc == crc32(json)).then_some(())?;
         serde_json::from_slice(json).ok()
     }
 }

@@ -28,7 +28,7 @@ use watermark::Watermark;
 
 use bytes::Bytes;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 /// Maps a whole file that never changes.
@@ -41,11 +41,18 @@ pub(crate) fn map_whole(path: &Path) -> io::Result<Bytes> {
     mapping::Mapping::new(&file, length).map(|mapping| mapping.bytes().clone())
 }
 
-/// CRC-32 of a derived file's part.
-pub(crate) fn crc32(bytes: &[u8]) -> u32 {
-    u32::try_from(crc_fast::checksum(
-        crc_fast::CrcAlgorithm::Crc32IsoHdlc,
-        bytes,
-    ))
-    .unwrap_or(0)
+/// Writes a derived file: under another name first, so that it is there whole or not, and
+/// survives a power cut once this returns.
+pub(crate) fn write_whole(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+    let directory = path
+        .parent()
+        .ok_or_else(|| io::Error::other("a file has a directory"))?;
+    let unfinished = path.with_extension("unfinished");
+    let mut file = File::create(&unfinished)?;
+    for part in parts {
+        file.write_all(part)?;
+    }
+    file.sync_all()?;
+    std::fs::rename(&unfinished, path)?;
+    File::open(directory)?.sync_all()
 }
