@@ -13,9 +13,10 @@ mod timing;
 
 use bytes::Bytes;
 use gantry_core::batch::{
-    BatchBuilder, BatchHeader, Codec, RecordBatch, TimestampKind, crc32, crc32c,
+    BatchBuilder, BatchHeader, Codec, HEADER_BYTES, RecordBatch, TimestampKind, crc32, crc32c,
 };
 use gantry_core::model::{Header, QueueOffset, Record, Timestamp};
+use gantry_core::timers::may_have_delay;
 use std::hint::black_box;
 use timing::Bench;
 
@@ -64,6 +65,10 @@ fn uncompressed(bench: &Bench, count: usize, bytes: usize) {
     });
     bench.run(&name("parse"), count, size, || {
         RecordBatch::parse(black_box(built.clone()))
+    });
+    let record_bytes = built.slice(HEADER_BYTES..);
+    bench.run(&name("search for delays"), count, size, || {
+        may_have_delay(black_box(&record_bytes))
     });
     let prefix = || batch.patched_prefix(QueueOffset::new(7), 0);
     bench.run(&name("patched prefix"), 1, 16, prefix);

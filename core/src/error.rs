@@ -1,6 +1,6 @@
 //! The one closed set of what can go wrong in core. Facts only: each protocol has its own codes.
 
-use crate::model::{GroupName, OffsetRange, QueueId, QueueOffset, TopicName};
+use crate::model::{GroupName, OffsetRange, PhysicalOffset, QueueId, QueueOffset, TopicName};
 
 /// Every way a call on [`crate::Client`] fails. Adapters match it without a wildcard.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -85,6 +85,9 @@ pub enum Error {
     /// No space for another segment.
     #[error("the disk is full")]
     DiskFull,
+    /// The record that stands there in the log was whole once and is not any more.
+    #[error("the record at {0} of the log is damaged")]
+    Damaged(PhysicalOffset),
     /// The store failed, or failed before and takes no writes until a restart.
     #[error("storage: {0}")]
     Storage(String),

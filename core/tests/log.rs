@@ -8,15 +8,19 @@
     reason = "tests"
 )]
 
+mod files;
+
 use bytes::Bytes;
+use files::copy;
 use gantry_core::batch::{BatchBuilder, Codec, RecordBatch, TimestampKind};
+use gantry_core::filter::{Filter, TagFilter};
 use gantry_core::model::{
     Clock, GroupName, ManualClock, Message, Properties, QueueId, QueueOffset, Record, SystemClock,
     Timestamp, TopicName, TopicSpec,
 };
 use gantry_core::{
     Broker, Client, Config, Durability, Error, FetchLimits, FetchQueue, Fetched, FlushMode,
-    OffsetCommit, Payload, ProduceItem, TagFilter, Topic,
+    OffsetCommit, Payload, ProduceItem, Topic,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -150,20 +154,6 @@ fn fill(client: &Client, topic: &Arc<Topic>, from: u64, count: u64) -> Vec<(u64,
     expected
 }
 
-/// The files as a `kill -9` would leave them.
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else if std::fs::copy(entry.path(), &target).is_err() {
-            // A file may be renamed while it is copied, as it may be when a process is killed.
-        }
-    }
-}
-
 #[test]
 fn messages_and_batches_share_one_offset_sequence() {
     let directory = tempfile::tempdir().unwrap();
@@ -260,24 +250,100 @@ fn a_torn_tail_is_cut_and_never_comes_back() {
 }
 
 #[test]
-fn damage_before_the_tail_is_an_error_and_nothing_is_cut() {
+fn damage_before_the_tail_costs_its_record_alone_and_nothing_is_cut() {
     let directory = tempfile::tempdir().unwrap();
     let broker = open(&directory.path().join("live"));
     let client = broker.anonymous();
     let live = topic(&client, "t");
-    fill(&client, &live, 0, 1500);
-    let image = directory.path().join("image");
-    copy(&directory.path().join("live"), &image);
-    for derived in ["index", "state"] {
-        std::fs::remove_dir_all(image.join(derived)).unwrap();
+    let expected = fill(&client, &live, 0, 1500);
+    let victim = fetch(&client, &live, 0, 100).unwrap().records.remove(0);
+    broker.shutdown().unwrap();
+    // In the body, which leaves the record's place known, and in its head, which does not.
+    for (name, at) in [("body", 200), ("magic", 5), ("size", 2), ("offset", 24)] {
+        for derived in [true, false] {
+            let image = directory.path().join(format!("{name}-{derived}"));
+            copy(&directory.path().join("live"), &image);
+            if !derived {
+                std::fs::remove_dir_all(image.join("index")).unwrap();
+                std::fs::remove_dir_all(image.join("state")).unwrap();
+            }
+            let segment = image.join("commitlog").join(format!("{:020}", 0));
+            let mut bytes = std::fs::read(&segment).unwrap();
+            bytes[victim.position.get() as usize + at] ^= 1;
+            std::fs::write(&segment, &bytes).unwrap();
+            let broker = open(&image);
+            let client = broker.anonymous();
+            let topic = client.topic("t").unwrap();
+            let lost = victim.base_offset.get()..victim.base_offset.get() + u64::from(victim.count);
+            let (mut found, mut refused) = (Vec::new(), 0);
+            let mut offset = QueueOffset::ZERO;
+            while offset.get() < expected.len() as u64 {
+                match fetch(&client, &topic, 0, offset.get()) {
+                    Ok(fetched) => {
+                        let (views, next) =
+                            client.messages(&fetched, offset, u32::MAX, None).unwrap();
+                        found.extend(views.iter().map(|view| view.offset.get()));
+                        offset = next;
+                    }
+                    Err(error) => {
+                        assert_eq!(error, Error::Damaged(victim.position), "{name}");
+                        assert_eq!(offset.get(), lost.start);
+                        refused += 1;
+                        offset = QueueOffset::new(lost.end);
+                    }
+                }
+            }
+            let rest = (0..expected.len() as u64).filter(|offset| !lost.contains(offset));
+            assert!(
+                found.into_iter().eq(rest),
+                "{name}, derived files: {derived}"
+            );
+            assert!(derived == (refused == 1) || name == "body", "{name}");
+            assert_eq!(broker.damages().len(), 1, "{name}");
+            let next = expected.len() as u64;
+            assert_eq!(produce(&client, &topic, 0, message("goes on")), next);
+            broker.shutdown().unwrap();
+            assert_eq!(
+                std::fs::read(&segment).unwrap()[..500_000],
+                bytes[..500_000]
+            );
+        }
     }
-    let segment = image.join("commitlog").join(format!("{:020}", 0));
-    let mut bytes = std::fs::read(&segment).unwrap();
-    bytes[300_000] ^= 1;
-    std::fs::write(&segment, &bytes).unwrap();
-    let opened = Broker::open(&image, small(), Arc::new(SystemClock));
-    assert!(matches!(opened, Err(Error::Storage(_))), "{opened:?}");
-    assert_eq!(std::fs::read(&segment).unwrap(), bytes);
+}
+
+#[test]
+fn a_log_that_was_cut_short_serves_what_is_left_and_tells_what_is_lost() {
+    let directory = tempfile::tempdir().unwrap();
+    let broker = open(&directory.path().join("live"));
+    let client = broker.anonymous();
+    let live = topic(&client, "t");
+    let expected = fill(&client, &live, 0, 30);
+    let end = client.log_range().end.get() as usize;
+    broker.shutdown().unwrap();
+    for lost in [1, 100, 2000, 9000] {
+        let image = directory.path().join(format!("image-{lost}"));
+        copy(&directory.path().join("live"), &image);
+        let segment = image.join("commitlog").join(format!("{:020}", 0));
+        let bytes = std::fs::read(&segment).unwrap();
+        std::fs::write(&segment, &bytes[..end - lost]).unwrap();
+        for derived in ["index", "state"] {
+            std::fs::remove_dir_all(image.join(derived)).unwrap();
+        }
+        let broker = open(&image);
+        let client = broker.anonymous();
+        let topic = client.topic("t").unwrap();
+        let whole = (0..expected.len()).take_while(|offset| {
+            let fetched = fetch(&client, &topic, 0, *offset as u64);
+            fetched.is_ok_and(|fetched| !fetched.records.is_empty())
+        });
+        let whole = whole.count();
+        assert!((10..expected.len()).contains(&whole), "{lost}: {whole}");
+        let damages = broker.damages();
+        assert_eq!((damages.len(), damages[0].to), (1, end as u64), "{lost}");
+        produce(&client, &topic, 0, message("goes on"));
+        assert!(client.log_range().end.get() > end as u64, "{lost}");
+        broker.shutdown().unwrap();
+    }
 }
 
 #[test]
@@ -383,7 +449,7 @@ fn tags_are_filtered_by_hash_then_by_name() {
         tagged.properties = Properties::from_pairs([("TAGS", tag)]).unwrap();
         produce(&client, &topic, 0, Payload::Message(tagged));
     }
-    let filter = Arc::new(TagFilter::new(["Aa"]));
+    let filter = Arc::new(Filter::from(TagFilter::new(["Aa"])));
     let wanted = FetchQueue {
         filter: Some(Arc::clone(&filter)),
         ..wanted(&topic, 0, 0)
@@ -485,16 +551,45 @@ fn keys_find_their_records_in_open_and_closed_stretches() {
     let all = Timestamp::from_millis(0)..Timestamp::from_millis(i64::MAX);
     let find = |key: &str, limit| -> Vec<u64> {
         let found = client.query_key("t", key, &all, limit);
-        found
-            .iter()
-            .map(|record| record.base_offset.get())
-            .collect()
+        found.iter().map(|message| message.offset.get()).collect()
     };
     assert_eq!(find("k3", 9), [3]);
     assert_eq!(find("k399", 9), [399]);
     assert_eq!(find("other", 2), [399, 398]);
     assert_eq!(find("U", 1000).len(), 400);
     assert!(find("none", 9).is_empty());
+    // Kafka's records have one key each, and are found in batches of open stretches and of closed.
+    for number in 0..300 {
+        let mut builder = BatchBuilder::with_capacity(1024);
+        for part in 0..3 {
+            let key = Some(Bytes::from(format!("r{number}.{part}")));
+            let value = Some(Bytes::from(vec![0; 500]));
+            let record = Record {
+                key,
+                value,
+                ..Record::default()
+            };
+            builder.push(&record).unwrap();
+        }
+        let codec = [Codec::None, Codec::Lz4][number % 2];
+        let built = builder.build(QueueOffset::ZERO, -1, TimestampKind::Create, codec);
+        let batch = Payload::Batch(RecordBatch::parse(built.unwrap()).unwrap());
+        assert_eq!(produce(&client, &topic, 0, batch), 400 + 3 * number as u64);
+    }
+    for number in [0, 1, 150, 299] {
+        let offset = 400 + 3 * number + 2;
+        assert_eq!(find(&format!("r{number}.2"), 9), [offset], "{number}");
+    }
+    broker.shutdown().unwrap();
+    drop((client, broker));
+    let broker = open(directory.path());
+    let client = broker.anonymous();
+    let all = Timestamp::from_millis(0)..Timestamp::from_millis(i64::MAX);
+    for (key, offset) in [("r7.0", 421), ("r299.1", 1298), ("k399", 399)] {
+        let found = client.query_key("t", key, &all, 9);
+        assert_eq!(found.len(), 1, "{key}");
+        assert_eq!(found[0].offset.get(), offset);
+    }
 }
 
 #[tokio::test]
@@ -554,6 +649,32 @@ fn a_deleted_topic_takes_nothing_more_and_starts_anew() {
         .unwrap();
     assert_ne!(new.uuid(), old.uuid());
     assert_eq!(produce(&client, &new, 0, message("b")), 0);
+}
+
+#[test]
+fn what_is_produced_together_gets_offsets_that_follow_one_another() {
+    let directory = tempfile::tempdir().unwrap();
+    let broker = open(directory.path());
+    let client = broker.anonymous();
+    let topic = topic(&client, "t");
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                // Enough to close many stretches and to fill segments.
+                for _ in 0..200 {
+                    let text = "x".repeat(1000);
+                    let items = (0..16).map(|_| item(&topic, 0, message(&text)));
+                    let outcomes = client.produce(items.collect(), Durability::Configured);
+                    let offsets: Vec<u64> = outcomes
+                        .iter()
+                        .map(|outcome| outcome.as_ref().unwrap().base_offset.get())
+                        .collect();
+                    let follow = offsets.windows(2).all(|pair| pair[0] + 1 == pair[1]);
+                    assert!(follow, "{offsets:?}");
+                }
+            });
+        }
+    });
 }
 
 #[test]

@@ -16,7 +16,17 @@ pub fn fuzz_record_batch(data: &[u8]) {
         read_all(batch.records());
     }
     if let Ok(batch) = RecordBatch::stored(bytes.clone()) {
-        read_all(batch.records());
+        let records = batch.records();
+        if let Ok(records) = &records
+            && let Ok(rest) = batch.without(records, &[0, 2])
+        {
+            assert_eq!(
+                rest.header().last_sequence(),
+                batch.header().last_sequence()
+            );
+            assert!(rest.count() <= batch.count());
+        }
+        read_all(records);
     }
     let codecs = [
         Codec::None,

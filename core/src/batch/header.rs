@@ -48,7 +48,7 @@ pub struct BatchHeader {
     pub producer_epoch: i16,
     /// The first record's sequence number, -1: not idempotent.
     pub base_sequence: i32,
-    /// Records in the batch.
+    /// Records in the batch: fewer than [`BatchHeader::offset_count`] once some were taken out.
     pub count: u32,
 }
 
@@ -96,6 +96,13 @@ impl BatchHeader {
     #[must_use]
     pub const fn total_bytes(&self) -> usize {
         LENGTH_END + self.length as usize
+    }
+
+    /// Offsets the batch takes in its queue, and numbers in its producer's sequence; its records
+    /// have some of them.
+    #[must_use]
+    pub const fn offset_count(&self) -> u32 {
+        self.last_offset_delta.saturating_add(1)
     }
 
     /// How the records are compressed.

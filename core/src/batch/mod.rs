@@ -21,6 +21,7 @@ mod lz4;
 mod oracle;
 mod record_batch;
 mod records;
+mod split;
 #[cfg(test)]
 mod tests;
 mod varint;

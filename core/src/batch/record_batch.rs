@@ -75,7 +75,7 @@ impl RecordBatch {
         &self.header
     }
 
-    /// Records in it; a queue's offset advances by as many.
+    /// Records in it. A queue's offset advances by [`BatchHeader::offset_count`].
     #[must_use]
     pub const fn count(&self) -> u32 {
         self.header.count

@@ -123,6 +123,18 @@ impl Records {
         }
     }
 
+    /// Each record's stamp and its bytes, its length before them, in order. After an error there
+    /// are none.
+    pub(super) fn encoded(&self) -> impl Iterator<Item = Result<(RecordStamp, &[u8]), BatchError>> {
+        let mut walk = Walk::new(self);
+        std::iter::from_fn(move || {
+            let before = walk.rest.0;
+            let next = walk.next(self)?;
+            let length = before.len() - walk.rest.0.len();
+            Some(next.map(|(stamp, _)| (stamp, before.get(..length).unwrap_or_default())))
+        })
+    }
+
     /// Bytes of all records, decompressed.
     #[must_use]
     pub const fn plain_bytes(&self) -> usize {

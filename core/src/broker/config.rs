@@ -1,6 +1,10 @@
 //! The broker's settings.
 
+use crate::filter::FilterConfig;
+use crate::leases::LeaseConfig;
 use crate::store::StoreConfig;
+use crate::timers::TimerConfig;
+use crate::transactions::TransactionConfig;
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -15,6 +19,14 @@ pub struct Config {
     pub store: StoreConfig,
     /// Topics.
     pub topics: TopicConfig,
+    /// Messages that are delivered later.
+    pub timers: TimerConfig,
+    /// Filters.
+    pub filter: FilterConfig,
+    /// Messages that wait for the end of their transaction.
+    pub transactions: TransactionConfig,
+    /// Leases.
+    pub leases: LeaseConfig,
 }
 
 /// RocketMQ's default port on this machine.
@@ -28,6 +40,10 @@ impl Default for Config {
             store_host: loopback_broker(),
             store: StoreConfig::default(),
             topics: TopicConfig::default(),
+            timers: TimerConfig::default(),
+            filter: FilterConfig::default(),
+            transactions: TransactionConfig::default(),
+            leases: LeaseConfig::default(),
         }
     }
 }

@@ -1,18 +1,16 @@
 //! One door out for streams: records in order, as they were stored.
 
-use super::{TagFilter, Topic};
+use super::Topic;
+use crate::filter::Filter;
 use crate::index::{Entry, INNER_NONE, TAG_UNKNOWN};
 use crate::model::{OffsetRange, PhysicalOffset, QueueId, QueueOffset, Timestamp};
 use crate::queue::{Queue, Waiter};
-use crate::record::is_batch;
+use crate::record::{RecordView, is_batch};
 use crate::{Client, Error};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-
-/// Entries one fetch may pass over because of a filter (RocketMQ's `maxFilterMessageSize`).
-const FILTERED_MAX: usize = 16_000;
 
 /// One queue to read.
 #[derive(Clone, Debug)]
@@ -27,8 +25,9 @@ pub struct FetchQueue {
     pub bytes_max: usize,
     /// Stop before a record that would pass this count of messages, but always return one.
     pub messages_max: u32,
-    /// Skip messages whose tag cannot match. Batches are returned whatever their records' tags.
-    pub filter: Option<Arc<TagFilter>>,
+    /// Skip messages that cannot match by their tag's hash, as far as one read may. Batches are
+    /// returned whatever their records' tags. [`Client::select`] looks at the messages themselves.
+    pub filter: Option<Arc<Filter>>,
 }
 
 /// Limits over all queues of one fetch.
@@ -96,7 +95,6 @@ impl Client {
             let bytes = fetched.bytes();
             is_first &= bytes == 0;
             left = left.saturating_sub(bytes);
-            self.shared.count_mapped(bytes as u64);
             Ok(fetched)
         };
         queues.iter().map(fetch).collect()
@@ -157,6 +155,21 @@ impl Client {
         bytes_left: usize,
         is_first: bool,
     ) -> Result<Fetched, Error> {
+        match self.try_fetch_queue(wanted, bytes_left, is_first) {
+            // What was found has gone meanwhile; what outlives it is found where it is now.
+            Err(Error::OffsetOutOfRange { requested, range }) if range.admits(requested) => {
+                self.try_fetch_queue(wanted, bytes_left, is_first)
+            }
+            fetched => fetched,
+        }
+    }
+
+    fn try_fetch_queue(
+        &self,
+        wanted: &FetchQueue,
+        bytes_left: usize,
+        is_first: bool,
+    ) -> Result<Fetched, Error> {
         if !wanted.topic.spec().permission.is_readable() {
             let name = wanted.topic.name();
             return Err(Error::Forbidden(format!("topic {name} is not readable")));
@@ -193,7 +206,7 @@ impl Client {
             if !wants {
                 skipped += 1;
                 fetched.next_offset = next;
-                return skipped < FILTERED_MAX;
+                return skipped < self.shared.config.filter.entries_passed_max;
             }
             let is_over = bytes.saturating_add(size) > bytes_max
                 || messages.saturating_add(entry.count) > wanted.messages_max;
@@ -208,21 +221,40 @@ impl Client {
         });
         fetched.records.reserve_exact(entries.len());
         for entry in entries {
-            fetched.records.push(self.stored(&entry)?);
+            match self.stored(&entry) {
+                Ok(record) => fetched.records.push(record),
+                Err(error) if fetched.records.is_empty() => return Err(error),
+                Err(_) => {
+                    // What stands before it is served; who goes on from there hears of it.
+                    fetched.next_offset = entry.base;
+                    break;
+                }
+            }
         }
         Ok(fetched)
     }
 
     /// The record an entry names.
     pub(super) fn stored(&self, entry: &Entry) -> Result<StoredRecord, Error> {
-        let length = usize::try_from(entry.size).unwrap_or(usize::MAX);
-        let bytes = self.shared.store.segments.slice(entry.position, length);
-        let bytes = bytes.ok_or_else(|| {
-            Error::Storage(format!(
-                "the log has no {length} bytes at {}",
-                entry.position
-            ))
+        let bytes = self.shared.store.read(entry.position, entry.size);
+        if entry.position < self.shared.store.segments.start() {
+            return Err(expired(entry));
+        }
+        // What cannot be read now may be whole.
+        let bytes = bytes.map_err(|error| {
+            tracing::error!(%error, position = %entry.position, "reading failed");
+            Error::Storage(format!("reading at {} failed: {error}", entry.position))
         })?;
+        if !self.is_whole(entry, &bytes) {
+            let end = entry.position.advance(u64::from(entry.size));
+            let is_known = self.shared.store.damages.touches(entry.position, end);
+            if !is_known && self.shared.is_index_damaged(entry) {
+                let text = format!("the index that leads to {} is damaged", entry.position);
+                return Err(Error::Storage(text));
+            }
+            self.shared.store.damages.note(entry.position, end);
+            return Err(Error::Damaged(entry.position));
+        }
         Ok(StoredRecord {
             base_offset: entry.base,
             count: entry.count,
@@ -232,6 +264,32 @@ impl Client {
             inner: (entry.inner != INNER_NONE).then_some(entry.inner),
             bytes,
         })
+    }
+}
+
+impl Client {
+    /// Whether an entry's bytes are its record.
+    fn is_whole(&self, entry: &Entry, bytes: &Bytes) -> bool {
+        let store = &self.shared.store;
+        let is_recent = entry.position >= store.stretches.end();
+        if store.is_fresh(entry.position) || (is_recent && planted!("damage.trust_recent")) {
+            return true;
+        }
+        RecordView::parse(bytes).is_ok_and(|record| {
+            record.position() == entry.position
+                && record.bytes().len() == bytes.len()
+                && record.verify().is_ok()
+        })
+    }
+}
+
+/// An entry whose record has left the log since it was found: reading again finds it elsewhere or
+/// tells that it is gone.
+fn expired(entry: &Entry) -> Error {
+    let (start, end) = (entry.base, entry.end());
+    Error::OffsetOutOfRange {
+        requested: entry.base,
+        range: OffsetRange { start, end },
     }
 }
 
@@ -245,14 +303,14 @@ fn missing(fetched: &[Result<Fetched, Error>], limits: &FetchLimits) -> usize {
 }
 
 /// A waiter, registered with its queues for as long as this lives.
-struct Watch {
-    waiter: Arc<Waiter>,
+pub(super) struct Watch {
+    pub(super) waiter: Arc<Waiter>,
     queues: Vec<Arc<Queue>>,
 }
 
 impl Watch {
     /// Wakes once `bytes` more were appended to `queues` together.
-    fn on(queues: &[FetchQueue], bytes: usize) -> Self {
+    pub(super) fn on(queues: &[FetchQueue], bytes: usize) -> Self {
         let waiter = Waiter::new(bytes);
         let queues: Vec<_> = queues
             .iter()

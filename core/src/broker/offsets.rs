@@ -1,5 +1,7 @@
 //! Group progress, one for all protocols, and small facts of the adapters' own.
 
+use super::lease::relay;
+use crate::leases::Ledgers;
 use crate::model::{GroupName, QueueId, QueueOffset, TopicName};
 use crate::state::{Command, OffsetChange};
 use crate::{Client, Error};
@@ -37,7 +39,8 @@ pub struct OffsetCommit {
 }
 
 impl Client {
-    /// Records a group's progress in the log. Commits may go back.
+    /// Records a group's progress in the log. Commits may go back. With `store.flush: sync` too
+    /// this waits for no flush: after a power cut a group may read again what it has read.
     ///
     /// # Errors
     /// A failed store.
@@ -50,6 +53,7 @@ impl Client {
             return Ok(());
         }
         let committed_at = self.shared.clock.now().millis();
+        let targets = relay::targets(&commits);
         let change = |commit: OffsetCommit| OffsetChange {
             topic: commit.topic.as_str().to_owned(),
             queue: commit.queue.get(),
@@ -61,10 +65,13 @@ impl Client {
             },
         };
         let offsets = commits.into_iter().map(change).collect();
-        self.log(Command::CommitOffsets {
+        let command = Command::CommitOffsets {
             group: group.as_str().to_owned(),
             offsets,
-        })
+        };
+        let tell = |ledgers: &mut Ledgers| relay::commit(ledgers, &targets);
+        self.shared.log_progress(group, command, tell)?;
+        Ok(())
     }
 
     /// A group's progress in one queue.
@@ -75,6 +82,7 @@ impl Client {
         topic: &TopicName,
         queue: QueueId,
     ) -> Option<CommittedOffset> {
+        self.write_leases(group);
         let state = self.shared.state.read();
         let progress = state.groups.get(group.as_str())?;
         progress.get(topic.as_str())?.get(&queue.get()).cloned()
@@ -86,6 +94,7 @@ impl Client {
         &self,
         group: &GroupName,
     ) -> Vec<(TopicName, QueueId, CommittedOffset)> {
+        self.write_leases(group);
         let state = self.shared.state.read();
         let mut all = Vec::new();
         for (topic, queues) in state.groups.get(group.as_str()).into_iter().flatten() {
@@ -111,19 +120,33 @@ impl Client {
             .collect()
     }
 
+    /// Groups that have committed an offset in `topic`, in order of name.
+    #[must_use]
+    pub fn groups_of(&self, topic: &TopicName) -> Vec<GroupName> {
+        let state = self.shared.state.read();
+        let groups = state.groups.iter();
+        groups
+            .filter(|(_, topics)| topics.contains_key(topic.as_str()))
+            .filter_map(|(name, _)| GroupName::new(name).ok())
+            .collect()
+    }
+
     /// Forgets a group's progress. Whether members are left is for the caller to check.
     ///
     /// # Errors
     /// [`Error::GroupNotFound`].
     pub fn delete_group(&self, group: &GroupName) -> Result<(), Error> {
-        let mut state = self.shared.state_mut();
-        if !state.groups.contains_key(group.as_str()) {
+        let known = self.shared.state.read();
+        if !known.groups.contains_key(group.as_str()) {
             return Err(Error::GroupNotFound(group.clone()));
         }
+        drop(known);
         let command = Command::DeleteGroup {
             group: group.as_str().to_owned(),
         };
-        self.shared.log(&mut state, command)
+        let tell = |ledgers: &mut Ledgers| relay::forget(ledgers, None);
+        let end = self.shared.log_progress(group, command, tell)?;
+        self.shared.settle(end)
     }
 
     /// Forgets a group's progress in one topic.
@@ -131,11 +154,17 @@ impl Client {
     /// # Errors
     /// A failed store.
     pub fn delete_offsets(&self, group: &GroupName, topic: &TopicName) -> Result<(), Error> {
-        let (group, topic) = (group.as_str().to_owned(), topic.as_str().to_owned());
-        self.log(Command::DeleteOffsets { group, topic })
+        let command = Command::DeleteOffsets {
+            group: group.as_str().to_owned(),
+            topic: topic.as_str().to_owned(),
+        };
+        let tell = |ledgers: &mut Ledgers| relay::forget(ledgers, Some(topic));
+        let end = self.shared.log_progress(group, command, tell)?;
+        self.shared.settle(end)
     }
 
-    /// A producer id no other producer of this store has had.
+    /// A producer id no other producer of this store has had. Every so many ids this blocks for a
+    /// flush: what a power cut takes back must not have been given out.
     ///
     /// # Errors
     /// A failed store.
@@ -145,8 +174,13 @@ impl Client {
         let id = next.unwrap_or(state.producer_ids);
         if id >= state.producer_ids {
             let below = id + PRODUCER_ID_BLOCK;
-            self.shared
-                .log(&mut state, Command::ReserveProducerIds { below })?;
+            crash_point!("producer_ids.before_reserve");
+            let reservation = Command::ReserveProducerIds { below };
+            let end = self.shared.log(&mut state, reservation)?;
+            drop(state);
+            // Should it fail, the next call reserves other ids.
+            *next = None;
+            self.shared.store.flusher.flush_through(end.get())?;
         }
         *next = Some(id + 1);
         Ok(id)
@@ -192,8 +226,17 @@ impl Client {
         })
     }
 
+    /// What a group has acknowledged is part of what it has committed.
+    fn write_leases(&self, group: &GroupName) {
+        if let Err(error) = self.shared.write_progress_of(group) {
+            tracing::debug!(%group, %error, "what a group acknowledged is not in the log yet");
+        }
+    }
+
     fn log(&self, command: Command) -> Result<(), Error> {
         let mut state = self.shared.state_mut();
-        self.shared.log(&mut state, command)
+        let end = self.shared.log(&mut state, command)?;
+        drop(state);
+        self.shared.settle(end)
     }
 }

@@ -3,19 +3,24 @@
 use super::Topic;
 use crate::batch::RecordBatch;
 use crate::model::{
-    Message, OffsetRange, PhysicalOffset, QueueId, QueueOffset, Timestamp, TopicName,
+    Message, OffsetRange, PhysicalOffset, Properties, QueueId, QueueOffset, Timestamp, TopicName,
+    TopicRules,
 };
+use crate::queue::Queue;
 use crate::record::Draft;
 use crate::store::{Facts, FlushMode, FlushTicket, Pending, Placed};
+use crate::traffic::Amount;
 use crate::{Client, Error};
 use smallvec::SmallVec;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// How far a record must have come before its producer hears of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
-    /// As the broker is configured.
+    /// As the topic's `flush.messages` says, else as the broker is configured.
     #[default]
     Configured,
     /// In the operating system: survives `kill -9`, not a power cut.
@@ -29,7 +34,13 @@ pub enum Durability {
 pub enum Payload {
     /// One message.
     Message(Message),
-    /// A Kafka record batch, kept as it is.
+    /// A message that waits for the end of its transaction, see [`Client::end_transactions`]: the
+    /// receipt says where. It names the group of its producer
+    /// ([`property::PRODUCER_GROUP`]), and is in no further queues.
+    ///
+    /// [`property::PRODUCER_GROUP`]: crate::model::property::PRODUCER_GROUP
+    Half(Message),
+    /// A Kafka record batch, kept as it is but for records that are to be delivered later.
     Batch(RecordBatch),
 }
 
@@ -62,6 +73,9 @@ pub struct Receipt {
     /// The batch was a retry of one already there: nothing was appended, `base_offset` is the
     /// original's.
     pub is_duplicate: bool,
+    /// When the message will be in its topic; it waits in another until then, and the offset is
+    /// its place there. `None` when it is in its topic.
+    pub due: Option<Timestamp>,
     flush: Option<FlushTicket>,
 }
 
@@ -70,6 +84,13 @@ impl Receipt {
     #[must_use]
     pub const fn is_durable(&self) -> bool {
         self.flush.is_none()
+    }
+
+    /// How the wait for durability has ended; `None` as long as it has not.
+    pub fn poll_durable(&mut self) -> Option<Result<(), Error>> {
+        self.flush
+            .as_mut()
+            .map_or(Some(Ok(())), FlushTicket::outcome)
     }
 
     /// Waits until the record is as durable as was asked.
@@ -95,29 +116,97 @@ impl Client {
         items: Vec<ProduceItem>,
         durability: Durability,
     ) -> Vec<Result<Receipt, Error>> {
-        let mut prepared: Vec<Result<(), Error>> = Vec::with_capacity(items.len());
+        let mut prepared: Vec<Result<Wish, Error>> = Vec::with_capacity(items.len());
         let mut pending = Vec::with_capacity(items.len());
+        let admission = self.shared.store.health.check_admission();
+        let mut counts: SmallVec<[(Arc<Topic>, u32); 8]> = SmallVec::new();
         for item in items {
-            prepared.push(self.prepare(item).map(|record| pending.push(record)));
+            let topic = Arc::clone(&item.topic);
+            let wish = Wish::of(&topic.rules(), durability);
+            let record = admission.clone().and_then(|()| self.prepare(item));
+            prepared.push(record.map(|(record, due)| {
+                counts.push((topic, record.facts.count));
+                pending.push(record);
+                Wish { due, ..wish }
+            }));
         }
         let queues: SmallVec<[_; 8]> = pending
             .iter()
             .map(|record| Arc::clone(&record.queue))
             .collect();
-        let mut placed = self.shared.store.append(pending).into_iter().zip(queues);
+        let has_ahead = pending.iter().any(|record| !record.ahead.is_empty());
+        let dues = prepared.iter().flatten().filter_map(|wish| wish.due);
+        let first_due = dues.min();
+        let placed = self.shared.store.append(pending);
+        self.count_produced(&counts, &placed, prepared.len());
+        let mut placed = placed.into_iter().zip(queues);
         let receipts = prepared.into_iter().map(|prepared| {
-            prepared?;
+            let wish = prepared?;
             let Some((placed, queue)) = placed.next() else {
                 return Err(Error::Internal("a record has no outcome".to_owned()));
             };
             let placed = placed?;
             let range = queue.range(self.shared.store.appended());
-            Ok(self.receipt(&placed, range, durability))
+            Ok(self.receipt(&placed, range, wish))
         });
-        receipts.collect()
+        let receipts = receipts.collect();
+        if has_ahead {
+            self.shared.relay.wake();
+        } else if let Some(due) = first_due {
+            self.shared.relay.wake_for(due);
+        }
+        receipts
     }
 
-    fn prepare(&self, item: ProduceItem) -> Result<Pending, Error> {
+    /// Counts what was placed, a topic's neighbours together, of `wanted` items.
+    fn count_produced(
+        &self,
+        counts: &[(Arc<Topic>, u32)],
+        placed: &[Result<Placed, Error>],
+        wanted: usize,
+    ) {
+        let mut open: Option<(&Topic, Amount, Timestamp)> = None;
+        let mut kept = 0;
+        for ((topic, count), placed) in counts.iter().zip(placed) {
+            let Ok(placed) = placed else {
+                continue;
+            };
+            kept += 1;
+            if placed.is_duplicate {
+                continue;
+            }
+            let amount = Amount {
+                messages: u64::from(*count),
+                bytes: placed.position.distance_to(placed.end),
+                times: 1,
+            };
+            open = match open {
+                Some((same, sum, _)) if std::ptr::eq(same, topic.as_ref()) => {
+                    Some((same, sum + amount, placed.stored_at))
+                }
+                before => {
+                    self.count_run(before);
+                    Some((topic, amount, placed.stored_at))
+                }
+            };
+        }
+        self.count_run(open);
+        if kept < wanted {
+            let refused = wanted.saturating_sub(kept);
+            let refused = u64::try_from(refused).unwrap_or(0);
+            self.shared.refused.fetch_add(refused, Ordering::Relaxed);
+        }
+    }
+
+    fn count_run(&self, run: Option<(&Topic, Amount, Timestamp)>) {
+        if let Some((topic, amount, at)) = run {
+            topic.produced().count(amount, at);
+            self.shared.produced.count(amount, at);
+        }
+    }
+
+    /// The record an item becomes, and when it is due if that is later.
+    fn prepare(&self, item: ProduceItem) -> Result<(Pending, Option<Timestamp>), Error> {
         self.shared.check_running()?;
         let ProduceItem {
             topic,
@@ -133,45 +222,63 @@ impl Client {
         }
         let queue = topic.queue(id)?;
         let also = self.further_queues(&also)?;
-        let (facts, draft) = match payload {
-            Payload::Message(message) => {
-                self.check_size(message.body.len())?;
-                let facts = Facts::of_message(topic.name(), &message);
-                if facts.has_reserved {
-                    let text = "a property is reserved for the broker".to_owned();
+        match payload {
+            Payload::Message(mut message) => {
+                let facts = self.check_message(&topic, &message)?;
+                let waiting = if facts.is_delayed {
+                    self.delayed(&topic, id, &mut message)?
+                } else {
+                    None
+                };
+                Ok(match waiting {
+                    Some((due, waiting)) => {
+                        let id = QueueId::new(0);
+                        let pending = Pending::of_message(&waiting, id, message, also)?;
+                        (pending, Some(due))
+                    }
+                    None => {
+                        let pending = Pending::with(&topic, id, facts, message, (queue, also))?;
+                        (pending, None)
+                    }
+                })
+            }
+            Payload::Half(mut message) => {
+                let facts = self.check_message(&topic, &message)?;
+                if !also.is_empty() {
+                    let text = "a half message is in no further queues".to_owned();
                     return Err(Error::Invalid(text));
                 }
-                let names: SmallVec<[TopicName; 1]> =
-                    also.iter().map(|queue| queue.topic().clone()).collect();
-                let draft = Draft::message(topic.name(), id, message, &names).map_err(|size| {
-                    Error::MessageTooLarge {
-                        size,
-                        limit: 32_767,
-                    }
-                })?;
-                (facts, draft)
+                let waiting = self.half(&topic, id, &facts, &mut message)?;
+                let pending = Pending::of_message(&waiting, QueueId::new(0), message, also)?;
+                Ok((pending, None))
             }
             Payload::Batch(batch) => {
                 self.check_size(batch.bytes().len())?;
+                let (batch, ahead) = self.without_delayed(&topic, id, batch)?;
                 let host = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-                (
-                    Facts::of_batch(batch.header()),
-                    Draft::batch(topic.name(), id, &batch, host),
-                )
+                let pending = Pending {
+                    draft: Draft::batch(topic.name(), id, &batch, host),
+                    facts: Facts::of_batch(batch.header()),
+                    queue,
+                    also,
+                    ahead,
+                };
+                Ok((pending, None))
             }
-        };
-        Ok(Pending {
-            draft,
-            facts,
-            queue,
-            also,
-        })
+        }
     }
 
-    fn further_queues(
-        &self,
-        names: &[TopicName],
-    ) -> Result<SmallVec<[Arc<crate::queue::Queue>; 1]>, Error> {
+    fn check_message(&self, topic: &Topic, message: &Message) -> Result<Facts, Error> {
+        self.check_size(message.body.len())?;
+        let facts = Facts::of_message(topic.name(), message);
+        if facts.has_reserved {
+            let text = "a property is reserved for the broker".to_owned();
+            return Err(Error::Invalid(text));
+        }
+        Ok(facts)
+    }
+
+    fn further_queues(&self, names: &[TopicName]) -> Result<Further, Error> {
         let queue = |name: &TopicName| {
             let topic = self.topic(name.as_str());
             topic
@@ -181,7 +288,9 @@ impl Client {
         names.iter().map(queue).collect()
     }
 
-    fn check_size(&self, size: usize) -> Result<(), Error> {
+    /// # Errors
+    /// [`Error::MessageTooLarge`] for a message or a batch of more bytes than are allowed.
+    pub(super) fn check_size(&self, size: usize) -> Result<(), Error> {
         let limit = self.shared.config.topics.message_bytes_max;
         if size > limit {
             Err(Error::MessageTooLarge { size, limit })
@@ -190,22 +299,99 @@ impl Client {
         }
     }
 
-    fn receipt(&self, placed: &Placed, range: OffsetRange, durability: Durability) -> Receipt {
-        let flushed = match durability {
-            Durability::Configured => self.shared.config.store.flush == FlushMode::Sync,
-            Durability::Appended => false,
-            Durability::Flushed => true,
-        };
-        let flush = flushed
-            .then(|| self.shared.store.flush_ticket(placed.end))
-            .flatten();
+    fn receipt(&self, placed: &Placed, range: OffsetRange, wish: Wish) -> Receipt {
+        let flush = self.flush_ticket(placed.end, wish);
         Receipt {
             base_offset: placed.base,
             position: placed.position,
             stored_at: placed.stored_at,
             range,
             is_duplicate: placed.is_duplicate,
+            due: wish.due,
             flush,
+        }
+    }
+
+    /// What waits until everything before `end` is as durable as is wished; `None` when it is.
+    pub(super) fn flush_ticket(&self, end: PhysicalOffset, wish: Wish) -> Option<FlushTicket> {
+        let store = &self.shared.store;
+        let waits = wish
+            .waits
+            .unwrap_or(self.shared.config.store.flush == FlushMode::Sync);
+        let flush = waits.then(|| store.flush_ticket(end)).flatten();
+        if let Some(time) = wish.within {
+            store.flusher.hasten(time);
+        }
+        flush
+    }
+}
+
+/// Further queues of a message.
+type Further = SmallVec<[Arc<Queue>; 1]>;
+
+impl Pending {
+    /// The record of a message for queue `id` of `topic`.
+    ///
+    /// # Errors
+    /// [`Error::QueueNotFound`], [`Error::TopicNotFound`], or properties that are too long.
+    pub(super) fn of_message(
+        topic: &Topic,
+        id: QueueId,
+        message: Message,
+        also: Further,
+    ) -> Result<Self, Error> {
+        let queue = topic.queue(id)?;
+        let facts = Facts::of_message(topic.name(), &message);
+        Self::with(topic, id, facts, message, (queue, also))
+    }
+
+    /// The same, of a message whose facts in that topic and whose queues are known.
+    fn with(
+        topic: &Topic,
+        id: QueueId,
+        facts: Facts,
+        message: Message,
+        (queue, also): (Arc<Queue>, Further),
+    ) -> Result<Self, Error> {
+        let names: SmallVec<[TopicName; 1]> =
+            also.iter().map(|queue| queue.topic().clone()).collect();
+        let draft = Draft::message(topic.name(), id, message, &names).map_err(|size| {
+            Error::MessageTooLarge {
+                size,
+                limit: Properties::BYTES_MAX,
+            }
+        })?;
+        Ok(Self {
+            draft,
+            facts,
+            queue,
+            also,
+            ahead: Vec::new(),
+        })
+    }
+}
+
+/// What a record's producer and its topic want.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    /// Whether the producer waits for the flush; none leaves that to the broker.
+    waits: Option<bool>,
+    /// When it is to be flushed at the latest.
+    within: Option<Duration>,
+    /// When the message is due, if that is later.
+    due: Option<Timestamp>,
+}
+
+impl Wish {
+    pub(super) fn of(rules: &TopicRules, durability: Durability) -> Self {
+        Self {
+            waits: match durability {
+                Durability::Configured => rules.waits_for_flush,
+                Durability::Appended => Some(false),
+                Durability::Flushed => Some(true),
+            },
+            within: rules.flush_within,
+            due: None,
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Finding messages by time, position and key.
+//! Finding messages by time and position.
 
 use super::{StoredRecord, Topic};
 use crate::batch::{BatchHeader, RecordBatch};
-use crate::index::{Entry, INNER_NONE, RunView, TAG_UNKNOWN, key_hash};
+use crate::index::{Entry, INNER_NONE, Lane, RunView, TAG_UNKNOWN};
 use crate::model::{OffsetRange, PhysicalOffset, QueueId, QueueOffset, Timestamp};
 use crate::queue::Queue;
 use crate::record::RecordView;
@@ -43,17 +43,24 @@ impl Client {
         time: Timestamp,
     ) -> Result<Option<(QueueOffset, Timestamp)>, Error> {
         let queue = topic.queue(queue)?;
-        for run in self.runs(&queue) {
-            if run.time_max() < time {
-                continue;
-            }
-            for entry in self.written(&run) {
-                if let Some(found) = self.first_at(&entry, time)? {
+        steadily(&queue, || {
+            for entry in self.forwarded(&queue) {
+                if let Some(found) = self.first_at(&queue, &entry, time)? {
                     return Ok(Some(found));
                 }
             }
-        }
-        Ok(None)
+            for run in self.runs(&queue) {
+                if run.time_max() < time {
+                    continue;
+                }
+                for entry in self.written(&run) {
+                    if let Some(found) = self.first_at(&queue, &entry, time)? {
+                        return Ok(Some(found));
+                    }
+                }
+            }
+            Ok(None)
+        })
     }
 
     /// The first message stored at or after `time`. `None` when all are older.
@@ -67,14 +74,20 @@ impl Client {
         time: Timestamp,
     ) -> Result<Option<QueueOffset>, Error> {
         let queue = topic.queue(queue)?;
-        let end = queue.range(self.shared.store.appended()).end;
-        for run in self.runs(&queue) {
-            let index = run.partition_point(|entry| entry.stored_at < time);
-            if let Some(entry) = run.entry(index) {
-                return Ok((entry.base < end).then_some(entry.base));
+        steadily(&queue, || {
+            let range = queue.range(self.shared.store.appended());
+            let forwarded = self.forwarded(&queue);
+            if let Some(entry) = forwarded.iter().find(|entry| entry.stored_at >= time) {
+                return Ok(Some(entry.base.max(range.start)));
             }
-        }
-        Ok(None)
+            for run in self.runs(&queue) {
+                let index = run.partition_point(|entry| entry.stored_at < time);
+                if let Some(entry) = run.entry(index) {
+                    return Ok((entry.base < range.end).then_some(entry.base.max(range.start)));
+                }
+            }
+            Ok(None)
+        })
     }
 
     /// When the message at `offset` was stored; `None` outside the range.
@@ -107,11 +120,20 @@ impl Client {
         topic: &Topic,
         queue: QueueId,
     ) -> Result<Option<(QueueOffset, Timestamp)>, Error> {
-        let runs = self.runs(&*topic.queue(queue)?);
-        let Some(time) = runs.iter().map(RunView::time_max).max() else {
-            return Ok(None);
-        };
-        self.offset_at(topic, queue, time)
+        let handle = topic.queue(queue)?;
+        let mut times = steadily(&handle, || {
+            let mut runs = self.shared.store.forwarded_runs(&handle);
+            runs.extend(self.runs(&handle));
+            Ok(runs.iter().map(RunView::time_max).collect::<Vec<_>>())
+        })?;
+        times.sort_unstable();
+        // What had the greatest may be before the queue's start.
+        for time in times.into_iter().rev() {
+            if let Some(found) = self.offset_at(topic, queue, time)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 
     /// The record that starts at `position`, by RocketMQ's offset message id.
@@ -123,7 +145,10 @@ impl Client {
         let end = PhysicalOffset::new(self.shared.store.appended());
         let segment = self.shared.store.segments.find(position).ok_or_else(none)?;
         let written = usize::try_from(position.distance_to(end)).unwrap_or(usize::MAX);
-        let record = RecordView::parse(&segment.slice(position, written)).map_err(|_| none())?;
+        let bytes = segment.slice(position, written).map_err(|_| none())?;
+        let record = RecordView::parse(&bytes).map_err(|_| none())?;
+        let length = record.bytes().len();
+        self.shared.store.segments.touch(&segment, position, length);
         if record.position() != position || record.verify().is_err() {
             return Err(none());
         }
@@ -133,7 +158,7 @@ impl Client {
             .flatten();
         Ok(StoredRecord {
             base_offset: record.queue_offset(),
-            count: header.map_or(1, |header| header.count),
+            count: header.map_or(1, |header| header.offset_count()),
             position,
             stored_at: record.stored_at(),
             is_batch: record.is_batch(),
@@ -142,39 +167,34 @@ impl Client {
         })
     }
 
-    /// The newest `limit` records of `topic` with that key (one of KEYS, or UNIQ_KEY) stored
-    /// within `times`, the newest first. Records of batches are not indexed by key yet.
-    #[must_use]
-    pub fn query_key(
-        &self,
-        topic: &str,
-        key: &str,
-        times: &Range<Timestamp>,
-        limit: usize,
-    ) -> Vec<StoredRecord> {
-        let positions = self.shared.store.positions_of_key(key_hash(topic, key));
-        let records = positions
-            .into_iter()
-            .filter_map(|position| self.record_at(position).ok());
-        let matching = records.filter(|record| {
-            times.contains(&record.stored_at)
-                && RecordView::parse(&record.bytes).is_ok_and(|view| view.topic() == topic)
-        });
-        matching.take(limit).collect()
+    /// The entries of a queue's messages that were copied forward, in offset order.
+    fn forwarded(&self, queue: &Queue) -> Vec<Entry> {
+        let (start, main) = (queue.start(), queue.main());
+        let mut entries = Vec::new();
+        if start < main {
+            self.shared.store.entries(queue, start, |entry| {
+                let is_forwarded = entry.base < main;
+                entries.extend(is_forwarded.then_some(entry));
+                is_forwarded
+            });
+        }
+        entries
     }
 
-    /// A queue's runs in offset order, the open one last.
+    /// The main lane's runs of a queue in offset order, the open one last, from its start on.
     fn runs(&self, queue: &Queue) -> Vec<RunView> {
         // In this order: a run that closes meanwhile is seen twice rather than not at all.
         let open = queue.open_run();
         let closing = queue.closing_run();
-        let mut runs = self.shared.store.stretches.runs(queue.number());
+        let mut runs = self.shared.store.stretches.runs(queue.number(), Lane::Main);
         for run in closing.into_iter().chain([open]) {
             let is_new = runs.last().is_none_or(|last| last.end() <= run.base());
             if is_new && run.len() > 0 {
                 runs.push(run);
             }
         }
+        let start = queue.start().max(queue.main());
+        runs.retain(|run| run.end() > start);
         runs
     }
 
@@ -188,9 +208,14 @@ impl Client {
 
     fn first_at(
         &self,
+        queue: &Queue,
         entry: &Entry,
         time: Timestamp,
     ) -> Result<Option<(QueueOffset, Timestamp)>, Error> {
+        let start = queue.start();
+        if entry.end() <= start {
+            return Ok(None);
+        }
         let stored = self.stored(entry)?;
         let damaged = |error: &dyn std::fmt::Display| {
             Error::Storage(format!(
@@ -211,7 +236,9 @@ impl Client {
             return Ok(None);
         };
         let first = records.stamps().map_while(Result::ok).find(|stamp| {
+            let offset = entry.base.advance(u64::from(stamp.offset_delta));
             stamp.timestamp >= time
+                && (entry.inner != INNER_NONE || offset >= start)
                 && (entry.inner == INNER_NONE || entry.inner == stamp.offset_delta)
         });
         Ok(first.map(|stamp| {
@@ -222,5 +249,17 @@ impl Client {
             };
             (entry.base.advance(u64::from(delta)), stamp.timestamp)
         }))
+    }
+}
+
+/// Looks through both lanes of a queue, again when a segment went meanwhile: what has left the main
+/// lane then was copied into the other after that was looked at.
+fn steadily<T>(queue: &Queue, look: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+    loop {
+        let main = queue.main();
+        let found = look();
+        if queue.main() == main {
+            return found;
+        }
     }
 }

@@ -1,13 +1,15 @@
 //! Topics as handles: looked up once, then used without a name.
 
-use crate::model::{QueueId, QueueOffset, TopicName, TopicSpec};
+use crate::model::{QueueId, QueueOffset, TopicName, TopicRules, TopicSpec};
 use crate::queue::Queue;
-use crate::state::{Command, State, TopicState};
+use crate::state::{Bounds, Command, State, TopicState};
+use crate::traffic::Traffic;
 use crate::{Client, Error};
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// A topic that exists (or existed: a handle outlives its deletion, and calls with it then fail
 /// with [`Error::TopicNotFound`]).
@@ -17,7 +19,11 @@ pub struct Topic {
     /// Random, never reused: Kafka's topic id.
     uuid: [u8; 16],
     spec: ArcSwap<TopicSpec>,
+    /// What the settings mean for the store.
+    rules: ArcSwap<TopicRules>,
     queues: ArcSwap<Vec<Arc<Queue>>>,
+    /// What was produced.
+    produced: Traffic,
 }
 
 impl Topic {
@@ -37,6 +43,18 @@ impl Topic {
     #[must_use]
     pub fn spec(&self) -> Arc<TopicSpec> {
         self.spec.load_full()
+    }
+
+    /// What the settings in force mean for the store.
+    #[must_use]
+    pub fn rules(&self) -> TopicRules {
+        **self.rules.load()
+    }
+
+    /// What was produced to the topic since the broker was started, in bytes of log.
+    #[must_use]
+    pub const fn produced(&self) -> &Traffic {
+        &self.produced
     }
 
     /// How many queues there are: numbered from 0 without holes.
@@ -64,34 +82,56 @@ impl Topic {
         self.queues.load_full()
     }
 
-    fn new(name: &TopicName, state: &TopicState, ends: &BTreeMap<u32, u64>) -> Self {
+    fn new(name: &TopicName, state: &TopicState, ends: &Numbers, bounds: &QueueBounds) -> Self {
         let topic = Self {
             name: name.clone(),
             uuid: state.uuid,
             spec: ArcSwap::from_pointee(state.spec.clone()),
+            rules: ArcSwap::default(),
             queues: ArcSwap::default(),
+            produced: Traffic::default(),
         };
-        topic.reflect(state, ends);
+        topic.reflect(state, ends, bounds);
         topic
     }
 
     /// Takes over new settings and queues.
-    fn reflect(&self, state: &TopicState, ends: &BTreeMap<u32, u64>) {
+    fn reflect(&self, state: &TopicState, ends: &Numbers, bounds: &QueueBounds) {
+        let rules = TopicRules::of(&state.spec.attributes);
+        self.rules.store(Arc::new(rules));
         self.spec.store(Arc::new(state.spec.clone()));
         let mut queues = self.queues.load().to_vec();
         for number in state.queues.iter().skip(queues.len()) {
-            let next = QueueOffset::new(ends.get(number).copied().unwrap_or(0));
+            // Of a queue whose messages have all gone only its bounds tell where it goes on.
+            let bounds = bounds.get(number).copied().unwrap_or_default();
+            let next = ends.get(number).copied().unwrap_or(0).max(bounds.main);
+            let next = QueueOffset::new(next);
             queues.push(Arc::new(Queue::new(*number, self.name.clone(), next)));
+        }
+        for (queue, number) in queues.iter().zip(&state.queues) {
+            if let Some(bounds) = bounds.get(number) {
+                queue.raise(
+                    QueueOffset::new(bounds.start),
+                    QueueOffset::new(bounds.main),
+                );
+            }
         }
         self.queues.store(Arc::new(queues));
     }
 }
+
+/// Each queue's next offset, by its number.
+type Numbers = BTreeMap<u32, u64>;
+/// Where queues begin, by their numbers.
+type QueueBounds = BTreeMap<u32, Bounds>;
 
 /// All topics' handles.
 #[derive(Debug, Default)]
 pub(crate) struct Topics {
     by_name: DashMap<TopicName, Arc<Topic>>,
     by_uuid: DashMap<[u8; 16], Arc<Topic>>,
+    /// How often a topic was made, altered or deleted.
+    changes: watch::Sender<u64>,
 }
 
 impl Topics {
@@ -111,11 +151,13 @@ impl Topics {
     }
 
     /// Makes the handle of `name` what `state` says of it. New queues continue at `ends`.
-    pub(super) fn reflect(&self, name: &TopicName, state: &State, ends: &BTreeMap<u32, u64>) {
+    pub(super) fn reflect(&self, name: &TopicName, state: &State, ends: &Numbers) {
         let now = state.topics.get(name.as_str());
         let before = self.by_name(name.as_str());
         match (before, now) {
-            (Some(topic), Some(now)) if topic.uuid == now.uuid => topic.reflect(now, ends),
+            (Some(topic), Some(now)) if topic.uuid == now.uuid => {
+                topic.reflect(now, ends, &state.bounds)
+            }
             (before, now) => {
                 if let Some(gone) = before {
                     self.by_uuid.remove(&gone.uuid);
@@ -123,12 +165,14 @@ impl Topics {
                     gone.queues.load().iter().for_each(|queue| queue.delete());
                 }
                 if let Some(now) = now {
-                    let topic = Arc::new(Topic::new(name, now, ends));
+                    let topic = Arc::new(Topic::new(name, now, ends, &state.bounds));
                     self.by_uuid.insert(topic.uuid, Arc::clone(&topic));
                     self.by_name.insert(name.clone(), topic);
                 }
             }
         }
+        self.changes
+            .send_modify(|changes| *changes = changes.wrapping_add(1));
     }
 }
 
@@ -181,6 +225,13 @@ impl Client {
         self.shared.topics.all()
     }
 
+    /// A number that rises whenever a topic was created, altered or deleted; what changed is seen
+    /// in [`Client::topics`].
+    #[must_use]
+    pub fn topic_changes(&self) -> watch::Receiver<u64> {
+        self.shared.topics.changes.subscribe()
+    }
+
     /// Creates a topic.
     ///
     /// # Errors
@@ -192,15 +243,16 @@ impl Client {
             return Err(Error::AlreadyExists(name.clone()));
         }
         self.check_queues(&state, &spec, 0)?;
-        let uuid = *uuid::Uuid::new_v4().as_bytes();
+        let uuid = self.shared.clock.unique_id();
         let command = Command::CreateTopic {
             name: name.as_str().to_owned(),
             uuid,
             spec,
         };
-        self.shared.log(&mut state, command)?;
+        let end = self.shared.log(&mut state, command)?;
         self.shared.topics.reflect(name, &state, &BTreeMap::new());
         drop(state);
+        self.shared.settle(end)?;
         self.topic(name.as_str())
             .ok_or_else(|| Error::TopicNotFound(name.clone()))
     }
@@ -220,9 +272,41 @@ impl Client {
             name: name.as_str().to_owned(),
             spec,
         };
-        self.shared.log(&mut state, command)?;
+        let end = self.shared.log(&mut state, command)?;
         self.shared.topics.reflect(name, &state, &BTreeMap::new());
+        drop(state);
+        self.shared.settle(end)?;
         Ok(topic)
+    }
+
+    /// Changes single settings of a topic by name, `None` removes one; the others stay as they are.
+    ///
+    /// # Errors
+    /// [`Error::TopicNotFound`].
+    pub fn alter_attributes(
+        &self,
+        name: &TopicName,
+        changes: BTreeMap<String, Option<String>>,
+    ) -> Result<(), Error> {
+        let mut state = self.shared.state_mut();
+        let Some(topic) = self.topic(name.as_str()) else {
+            return Err(Error::TopicNotFound(name.clone()));
+        };
+        let mut spec = TopicSpec::clone(&topic.spec());
+        for (setting, value) in changes {
+            match value {
+                Some(value) => spec.attributes.insert(setting, value),
+                None => spec.attributes.remove(&setting),
+            };
+        }
+        let command = Command::AlterTopic {
+            name: name.as_str().to_owned(),
+            spec,
+        };
+        let end = self.shared.log(&mut state, command)?;
+        self.shared.topics.reflect(name, &state, &BTreeMap::new());
+        drop(state);
+        self.shared.settle(end)
     }
 
     /// Deletes a topic and every group's progress in it. A topic of the same name created later
@@ -237,15 +321,21 @@ impl Client {
         };
         self.shared.check_running()?;
         // Before the command: no record may follow it in the log.
-        topic.queues.load().iter().for_each(|queue| queue.delete());
-        self.shared.log(
-            &mut state,
-            Command::DeleteTopic {
-                name: name.as_str().to_owned(),
-            },
-        )?;
+        let queues = topic.queues();
+        queues.iter().for_each(|queue| queue.delete());
+        let command = Command::DeleteTopic {
+            name: name.as_str().to_owned(),
+        };
+        crash_point!("topic.before_delete");
+        let end = self.shared.log(&mut state, command).inspect_err(|_| {
+            if !planted!("topic.half_deleted") {
+                queues.iter().for_each(|queue| queue.restore());
+            }
+        })?;
         self.shared.topics.reflect(name, &state, &BTreeMap::new());
-        Ok(())
+        drop(state);
+        self.shared.count_death();
+        self.shared.settle(end)
     }
 
     /// Whether unknown topics are created when named.
@@ -258,6 +348,12 @@ impl Client {
     #[must_use]
     pub fn default_queues(&self) -> u32 {
         self.shared.config.topics.default_queues
+    }
+
+    /// How long messages of a topic that does not say are kept, in milliseconds; 0 is for ever.
+    #[must_use]
+    pub fn retention_ms(&self) -> u64 {
+        self.shared.config.store.retention_ms
     }
 
     /// Largest message or batch in bytes.

@@ -3,8 +3,9 @@
 use super::{Fetched, StoredRecord};
 use crate::batch::{BatchBuilder, Codec, LEADER_EPOCH, RecordBatch, TimestampKind};
 use crate::convert::{message_of_view, push_message};
+use crate::filter::Filter;
 use crate::model::{QueueOffset, TopicName};
-use crate::record::{Draft, Placement, RecordView, tag_hash};
+use crate::record::{Draft, Placement, RecordView};
 use crate::{Client, Error};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -17,35 +18,6 @@ pub struct MessageView {
     /// The record in RocketMQ's commit log layout: a message's own bytes, or those made of one
     /// record of a batch, whose physical offset is the batch's plus the record's number in it.
     pub bytes: Bytes,
-}
-
-/// Tags a subscriber wants: a quick test by hash, then by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TagFilter {
-    tags: Vec<(i32, String)>,
-}
-
-impl TagFilter {
-    /// A filter that passes messages with one of `tags`.
-    #[must_use]
-    pub fn new<'a>(tags: impl IntoIterator<Item = &'a str>) -> Self {
-        let tags = tags.into_iter().map(|tag| (tag_hash(tag), tag.to_owned()));
-        Self {
-            tags: tags.collect(),
-        }
-    }
-
-    /// Whether a message with this tag hash (0 for none) can match.
-    #[must_use]
-    pub fn may_match(&self, hash: i32) -> bool {
-        self.tags.iter().any(|(candidate, _)| *candidate == hash)
-    }
-
-    /// Whether a message with this tag matches.
-    #[must_use]
-    pub fn matches(&self, tag: Option<&str>) -> bool {
-        tag.is_some_and(|tag| self.tags.iter().any(|(_, candidate)| candidate == tag))
-    }
 }
 
 impl Client {
@@ -77,8 +49,8 @@ impl Client {
     }
 
     /// `fetched` as RocketMQ messages from `offset` on: stored messages verbatim, records of
-    /// batches as messages made of them (cached). At most `messages_max` that pass `filter` by
-    /// name; the second value is where to go on reading.
+    /// batches as messages made of them (cached). At most `messages_max` that pass `filter`;
+    /// the second value is where to go on reading.
     ///
     /// # Errors
     /// [`Error::Storage`] when a stored record does not parse.
@@ -87,7 +59,7 @@ impl Client {
         fetched: &Fetched,
         offset: QueueOffset,
         messages_max: u32,
-        filter: Option<&TagFilter>,
+        filter: Option<&Filter>,
     ) -> Result<(Vec<MessageView>, QueueOffset), Error> {
         let limit = usize::try_from(messages_max).unwrap_or(usize::MAX).max(1);
         let mut messages: Vec<MessageView> = Vec::new();
@@ -101,7 +73,7 @@ impl Client {
                     return Ok((messages, view.offset));
                 }
                 let passes = filter.is_none_or(|filter| {
-                    parse(&view.bytes).is_ok_and(|record| filter.matches(record.properties().tag()))
+                    parse(&view.bytes).is_ok_and(|record| filter.matches(&record.properties()))
                 });
                 if passes {
                     messages.push(view.clone());
@@ -111,7 +83,7 @@ impl Client {
         Ok((messages, fetched.next_offset))
     }
 
-    fn views(&self, record: &StoredRecord) -> Result<Arc<[MessageView]>, Error> {
+    pub(super) fn views(&self, record: &StoredRecord) -> Result<Arc<[MessageView]>, Error> {
         if !record.is_batch {
             let view = MessageView {
                 offset: record.base_offset,

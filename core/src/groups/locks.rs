@@ -102,6 +102,14 @@ impl QueueLocks {
         }
     }
 
+    /// Whether a client of the group holds a queue.
+    #[must_use]
+    pub fn holds_any(&self, group: &str, now: Timestamp) -> bool {
+        let groups = self.groups.lock();
+        let locks = groups.get(group);
+        locks.is_some_and(|locks| locks.values().any(|lock| !lock.is_expired(now)))
+    }
+
     /// Forgets locks that have expired by `now`. They already hold nobody off; this frees them.
     pub fn expire(&self, now: Timestamp) {
         self.groups.lock().retain(|_, locks| {

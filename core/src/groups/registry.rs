@@ -7,9 +7,11 @@
 use super::subscription::Subscription;
 use crate::Error;
 use crate::model::{GroupName, Timestamp, TopicName};
+use crate::transactions::{CheckAnswer, HalfCheck};
 use parking_lot::RwLock;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::mpsc;
 
 /// What bounds the registry.
@@ -46,6 +48,8 @@ pub struct SessionId(u64);
 pub enum Event {
     /// Members or subscriptions of a group it consumes for have changed.
     GroupChanged(GroupName),
+    /// A transaction of a group it produces for has no end yet: how did it end?
+    CheckTransaction(Arc<HalfCheck>),
 }
 
 /// How a group's members share its topics.
@@ -84,6 +88,17 @@ struct Member {
     fingerprint: i32,
 }
 
+/// A member as others see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberView {
+    /// Its client id.
+    pub client: Arc<str>,
+    /// Where it beats.
+    pub session: SessionId,
+    /// When it did so last.
+    pub seen_at: Timestamp,
+}
+
 #[derive(Debug)]
 struct ConsumerGroup {
     model: MessageModel,
@@ -111,6 +126,8 @@ struct Tables {
 pub struct ClientRegistry {
     tables: RwLock<Tables>,
     limits: RegistryLimits,
+    /// Whose turn it is among the producers of a group.
+    turn: AtomicUsize,
 }
 
 impl ClientRegistry {
@@ -120,6 +137,7 @@ impl ClientRegistry {
         Self {
             tables: RwLock::default(),
             limits,
+            turn: AtomicUsize::new(0),
         }
     }
 
@@ -216,6 +234,25 @@ impl ClientRegistry {
         Ok(())
     }
 
+    /// Asks a producer of the group how a transaction ended: each in turn, and the next one when
+    /// one does not take what it is told.
+    pub fn ask_producer(&self, check: &Arc<HalfCheck>) -> CheckAnswer {
+        let tables = self.tables.read();
+        let Some(members) = tables.producers.get(&check.group) else {
+            return CheckAnswer::NobodyThere;
+        };
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let first = turn.checked_rem(members.len()).unwrap_or(0);
+        let in_turn = members.values().cycle().skip(first).take(members.len());
+        let mut sessions = in_turn.filter_map(|member| tables.sessions.get(&member.session));
+        let event = || Event::CheckTransaction(Arc::clone(check));
+        if sessions.any(|session| session.events.try_send(event()).is_ok()) {
+            CheckAnswer::Asked
+        } else {
+            CheckAnswer::Busy
+        }
+    }
+
     /// The client no longer consumes for `group`.
     pub fn consumer_leaves(&self, client: &str, group: &GroupName) {
         let mut tables = self.tables.write();
@@ -249,6 +286,49 @@ impl ClientRegistry {
         let tables = self.tables.read();
         let ids = |group: &ConsumerGroup| group.members.keys().cloned().collect();
         tables.consumers.get(group).map(ids).unwrap_or_default()
+    }
+
+    /// The members that consume for `group`, in order of client id.
+    #[must_use]
+    pub fn consumer_members(&self, group: &GroupName) -> Vec<MemberView> {
+        let tables = self.tables.read();
+        let members = |group: &ConsumerGroup| views(&group.members);
+        tables.consumers.get(group).map(members).unwrap_or_default()
+    }
+
+    /// The members that produce for `group`, in order of client id.
+    #[must_use]
+    pub fn producer_members(&self, group: &GroupName) -> Vec<MemberView> {
+        let tables = self.tables.read();
+        tables.producers.get(group).map(views).unwrap_or_default()
+    }
+
+    /// The connection on which a client produces, for whatever group.
+    #[must_use]
+    pub fn producer_session(&self, client: &str) -> Option<SessionId> {
+        let tables = self.tables.read();
+        let mut groups = tables.producers.values();
+        groups.find_map(|members| members.get(client).map(|member| member.session))
+    }
+
+    /// What `group` wants, in no order; nothing when nobody consumes for it.
+    #[must_use]
+    pub fn subscriptions(&self, group: &GroupName) -> Vec<Arc<Subscription>> {
+        let tables = self.tables.read();
+        let all = |group: &ConsumerGroup| group.subscriptions.values().cloned().collect();
+        tables.consumers.get(group).map(all).unwrap_or_default()
+    }
+
+    /// Groups that have producers, in no order.
+    #[must_use]
+    pub fn producer_groups(&self) -> Vec<GroupName> {
+        self.tables.read().producers.keys().cloned().collect()
+    }
+
+    /// Groups that have consumers, in no order.
+    #[must_use]
+    pub fn consumer_groups(&self) -> Vec<GroupName> {
+        self.tables.read().consumers.keys().cloned().collect()
     }
 
     /// The client ids that produce for `group`, in order.
@@ -386,6 +466,15 @@ impl ConsumerGroup {
     }
 }
 
+fn views(members: &BTreeMap<Arc<str>, Member>) -> Vec<MemberView> {
+    let view = |(client, member): (&Arc<str>, &Member)| MemberView {
+        client: Arc::clone(client),
+        session: member.session,
+        seen_at: member.seen_at,
+    };
+    members.iter().map(view).collect()
+}
+
 /// Notes that `client` is alive in `session`; whether it is new.
 fn note_beat(
     members: &mut BTreeMap<Arc<str>, Member>,
@@ -429,6 +518,7 @@ fn remove(
 mod tests {
     use super::*;
     use crate::groups::subscription::Selector;
+    use crate::model::{PhysicalOffset, QueueOffset};
 
     const START: Timestamp = Timestamp::from_millis(1_000_000);
 
@@ -596,6 +686,39 @@ mod tests {
         registry.consumer_beat(a, "a", beat, START).unwrap();
         assert_eq!(count(&mut events), 0);
         assert_eq!(registry.model("G"), Some(MessageModel::Broadcasting));
+    }
+
+    #[test]
+    fn producers_of_a_group_are_asked_in_turn() {
+        let registry = ClientRegistry::new(RegistryLimits {
+            events_per_session_max: 3,
+            ..RegistryLimits::default()
+        });
+        let check = Arc::new(HalfCheck {
+            group: group("P"),
+            position: PhysicalOffset::ZERO,
+            offset: QueueOffset::ZERO,
+            record: bytes::Bytes::new(),
+        });
+        assert_eq!(registry.ask_producer(&check), CheckAnswer::NobodyThere);
+        let (a, mut events_a) = registry.connect();
+        let (b, mut events_b) = registry.connect();
+        let (c, mut events_c) = registry.connect();
+        registry.producer_beat(a, "a", &group("P"), START).unwrap();
+        registry.producer_beat(b, "b", &group("P"), START).unwrap();
+        registry.producer_beat(c, "c", &group("Q"), START).unwrap();
+        let ask =
+            |times: usize| (0..times).all(|_| registry.ask_producer(&check) == CheckAnswer::Asked);
+        assert!(ask(4));
+        assert_eq!((count(&mut events_a), count(&mut events_b)), (2, 2));
+        assert!(ask(6));
+        assert_eq!(registry.ask_producer(&check), CheckAnswer::Busy);
+        assert_eq!((count(&mut events_a), count(&mut events_b)), (3, 3));
+        registry.disconnect(a);
+        assert!(ask(3), "whoever is left");
+        assert_eq!((count(&mut events_b), count(&mut events_c)), (3, 0));
+        registry.disconnect(b);
+        assert_eq!(registry.ask_producer(&check), CheckAnswer::NobodyThere);
     }
 
     #[test]

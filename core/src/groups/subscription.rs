@@ -1,6 +1,6 @@
 //! What a group wants of a topic.
 
-use crate::TagFilter;
+use crate::filter::{Filter, TagFilter};
 use crate::model::TopicName;
 use std::sync::Arc;
 
@@ -20,10 +20,10 @@ pub struct Subscription {
 pub enum Selector {
     /// All of them.
     All,
-    /// Those with one of the tags.
-    Tags(Arc<TagFilter>),
-    /// Those for which an expression over the properties holds; its text.
-    Expression(String),
+    /// Those that match.
+    Matching(Arc<Filter>),
+    /// None can be told, as the subscriber's expression is none; why.
+    Unusable(Arc<str>),
 }
 
 impl Selector {
@@ -39,7 +39,7 @@ impl Selector {
         }
         let tags = text.split("||").map(str::trim);
         let filter = TagFilter::new(tags.filter(|tag| !tag.is_empty()));
-        Some(Self::Tags(Arc::new(filter)))
+        Some(Self::Matching(Arc::new(filter.into())))
     }
 }
 
@@ -47,9 +47,12 @@ impl Selector {
 mod tests {
     use super::*;
 
-    fn tags(text: &str) -> Arc<TagFilter> {
+    fn tags(text: &str) -> TagFilter {
         match Selector::from_tags(text) {
-            Some(Selector::Tags(filter)) => filter,
+            Some(Selector::Matching(filter)) => match filter.as_ref() {
+                Filter::Tags(tags) => tags.clone(),
+                other @ Filter::Expression(_) => panic!("{other:?}"),
+            },
             other => panic!("{other:?}"),
         }
     }

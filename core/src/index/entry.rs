@@ -27,6 +27,13 @@ pub(crate) struct Entry {
     pub(crate) inner: u32,
 }
 
+impl Entry {
+    /// One past the offset of its last message.
+    pub(crate) fn end(&self) -> QueueOffset {
+        self.base.advance(u64::from(self.count))
+    }
+}
+
 /// What the entries of one run count from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Origin {

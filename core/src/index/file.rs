@@ -3,32 +3,36 @@
 //! ```text
 //! header 80    | magic 8 | crc of the rest of the header 4 | crc of the body 4 | base 8 | end 8
 //!              | first time 8 | last time 8 | queues 4 | entries 4 | keys 4 | zero 20 |
-//! directory    queues x 48, by queue number
-//!              | queue 4 | entries 4 | first entry 4 | zero 4 | base offset 8 | end offset 8
-//!              | greatest timestamp 8 | zero 8 |
+//! directory    queues x 56, by queue number and lane
+//!              | queue 4 | lane 4 | entries 4 | first entry 4 | base offset 8 | end offset 8
+//!              | greatest timestamp 8 | time its entries count from 8 | bytes of records 8 |
 //! entries      28 each, the runs one after the other
 //! keys         keys x 8, by hash: | hash 4 | position 4 |
 //! ```
 
 use super::entry::{Origin, PackedEntry};
-use super::run::{RunView, partition_point};
-use super::stretch::ClosedStretch;
+use super::run::{Lane, RunView, partition_point};
+use super::stretch::{ClosedStretch, KeyEntry};
 use crate::batch::crc32;
 use crate::model::{PhysicalOffset, QueueOffset, Timestamp};
+use crate::vfs::{FileBytes, Vfs, write_whole};
 use bytes::Bytes;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-const MAGIC: &[u8; 8] = b"GTRYIX01";
+const MAGIC: &[u8; 8] = b"GTRYIX02";
 const HEADER_BYTES: usize = 80;
 const CHECKED_FROM: usize = 12;
-const DIRECTORY_BYTES: usize = 48;
+const DIRECTORY_BYTES: usize = 56;
 const KEY_BYTES: usize = 8;
 
 /// A mapped index file.
 #[derive(Debug)]
 pub(crate) struct IndexFile {
-    bytes: Bytes,
+    content: FileBytes,
+    /// Something of it was read since its pages were let go.
+    is_touched: AtomicBool,
     base: PhysicalOffset,
     end: PhysicalOffset,
     times: (Timestamp, Timestamp),
@@ -56,89 +60,151 @@ impl IndexFile {
     }
 
     /// Writes `stretch`'s file.
-    pub(super) fn write(directory: &Path, stretch: &ClosedStretch) -> io::Result<()> {
-        crate::store::write_whole(&Self::path(directory, stretch.base), &[&encode(stretch)])
+    pub(super) fn write(
+        vfs: &dyn Vfs,
+        path: &Path,
+        stretch: &ClosedStretch,
+        more: &[KeyEntry],
+    ) -> io::Result<()> {
+        let mut keys = stretch.keys.clone();
+        keys.extend_from_slice(more);
+        keys.sort_unstable();
+        write_whole(vfs, path, &[&encode(stretch, &keys)])
     }
 
-    /// Opens and checks a file's header; the body's checksum is for `verify`.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let bytes = crate::store::map_whole(path)?;
-        Self::parse(bytes).ok_or_else(|| io::Error::other("not a whole index file"))
+    /// Opens and checks a file's header; the body's checksum is [`IndexFile::body_matches`].
+    pub(crate) fn open(vfs: &dyn Vfs, path: &Path) -> io::Result<Self> {
+        let content = vfs.kept_content(path)?;
+        Self::parse(content).ok_or_else(|| io::Error::other("not a whole index file"))
     }
 
-    fn parse(bytes: Bytes) -> Option<Self> {
+    fn parse(content: FileBytes) -> Option<Self> {
+        let bytes = content.bytes();
         let header = bytes.get(..HEADER_BYTES)?;
         let crc = crc32(header.get(CHECKED_FROM..)?);
         (header.get(..8)? == MAGIC && u32_at(header, 8)? == crc).then_some(())?;
-        let count = |at| u32_at(&bytes, at).and_then(|count| usize::try_from(count).ok());
+        let count = |at| u32_at(bytes, at).and_then(|count| usize::try_from(count).ok());
         let (queues, entries, keys) = (count(48)?, count(52)?, count(56)?);
         let entries_at = HEADER_BYTES + queues.checked_mul(DIRECTORY_BYTES)?;
         let keys_at = entries_at + entries.checked_mul(PackedEntry::BYTES)?;
         (keys_at + keys.checked_mul(KEY_BYTES)? == bytes.len()).then_some(())?;
         Some(Self {
-            base: PhysicalOffset::new(u64_at(&bytes, 16)?),
-            end: PhysicalOffset::new(u64_at(&bytes, 24)?),
-            times: (time_at(&bytes, 32)?, time_at(&bytes, 40)?),
+            base: PhysicalOffset::new(u64_at(bytes, 16)?),
+            end: PhysicalOffset::new(u64_at(bytes, 24)?),
+            times: (time_at(bytes, 32)?, time_at(bytes, 40)?),
             queues,
             entries_at,
             keys_at,
             keys,
-            bytes,
+            is_touched: AtomicBool::new(true),
+            content,
         })
     }
 
-    pub(super) const fn base(&self) -> PhysicalOffset {
+    fn bytes(&self) -> &Bytes {
+        if !self.is_touched.load(Ordering::Relaxed) {
+            self.is_touched.store(true, Ordering::Relaxed);
+        }
+        self.content.bytes()
+    }
+
+    /// Lets go of the pages that reading has brought into this process.
+    pub(super) fn release_pages(&self) {
+        if self.is_touched.swap(false, Ordering::Relaxed) {
+            self.content.release_pages();
+        }
+    }
+
+    /// Whether the body's checksum matches.
+    pub(crate) fn body_matches(&self) -> bool {
+        let body = self.bytes().get(HEADER_BYTES..).unwrap_or_default();
+        u32_at(self.bytes(), 12) == Some(crc32(body))
+    }
+
+    /// Bytes of the file.
+    pub(super) fn size(&self) -> u64 {
+        self.content.bytes().len() as u64
+    }
+
+    /// Keys of records it holds.
+    pub(crate) const fn key_count(&self) -> usize {
+        self.keys
+    }
+
+    pub(crate) const fn base(&self) -> PhysicalOffset {
         self.base
     }
 
-    pub(super) const fn end(&self) -> PhysicalOffset {
+    pub(crate) const fn end(&self) -> PhysicalOffset {
         self.end
     }
 
-    pub(super) const fn times(&self) -> (Timestamp, Timestamp) {
+    /// When its first and last records were stored.
+    pub(crate) const fn times(&self) -> (Timestamp, Timestamp) {
         self.times
     }
 
-    /// Each queue that has entries here, with the offset after its last one.
+    /// Each queue that has entries of its main lane here, with the offset after its last one.
     pub(super) fn queue_ends(&self) -> impl Iterator<Item = (u32, QueueOffset)> {
         (0..self.queues).filter_map(|index| {
             let at = HEADER_BYTES + index * DIRECTORY_BYTES;
-            Some((
-                u32_at(&self.bytes, at)?,
-                QueueOffset::new(u64_at(&self.bytes, at + 24)?),
-            ))
+            let (queue, lane) = self.key(index)?;
+            (lane == Lane::Main).then_some(())?;
+            Some((queue, QueueOffset::new(u64_at(self.bytes(), at + 24)?)))
         })
     }
 
-    pub(super) fn run(&self, queue: u32) -> Option<RunView> {
-        let number = |index| u32_at(&self.bytes, HEADER_BYTES + index * DIRECTORY_BYTES);
+    /// All runs, by queue number and lane.
+    pub(crate) fn runs(&self) -> Vec<(u32, Lane, RunView)> {
+        let run = |index| {
+            let (queue, lane) = self.key(index)?;
+            Some((queue, lane, self.run_at(index)?))
+        };
+        (0..self.queues).filter_map(run).collect()
+    }
+
+    pub(crate) fn run(&self, queue: u32, lane: Lane) -> Option<RunView> {
+        let wanted = (queue, lane);
         let index = partition_point(self.queues, |index| {
-            number(index).is_some_and(|number| number < queue)
+            self.key(index).is_some_and(|key| key < wanted)
         });
+        (self.key(index)? == wanted).then_some(())?;
+        self.run_at(index)
+    }
+
+    fn key(&self, index: usize) -> Option<(u32, Lane)> {
         let at = HEADER_BYTES + index * DIRECTORY_BYTES;
-        (index < self.queues && u32_at(&self.bytes, at)? == queue).then_some(())?;
-        let count = usize::try_from(u32_at(&self.bytes, at + 4)?).ok()?;
-        let first = usize::try_from(u32_at(&self.bytes, at + 8)?).ok()?;
+        let lane = match u32_at(self.bytes(), at + 4)? {
+            0 => Lane::Main,
+            _ => Lane::Forwarded,
+        };
+        (index < self.queues).then_some((u32_at(self.bytes(), at)?, lane))
+    }
+
+    fn run_at(&self, index: usize) -> Option<RunView> {
+        let at = HEADER_BYTES + index * DIRECTORY_BYTES;
+        let count = usize::try_from(u32_at(self.bytes(), at + 8)?).ok()?;
+        let first = usize::try_from(u32_at(self.bytes(), at + 12)?).ok()?;
         let start = self.entries_at + first.checked_mul(PackedEntry::BYTES)?;
         let end = start + count.checked_mul(PackedEntry::BYTES)?;
         (end <= self.keys_at).then_some(())?;
-        let base = QueueOffset::new(u64_at(&self.bytes, at + 16)?);
         Some(RunView::File {
             origin: Origin {
-                base,
+                base: QueueOffset::new(u64_at(self.bytes(), at + 16)?),
                 position: self.base,
-                time: self.times.0,
+                time: time_at(self.bytes(), at + 40)?,
             },
-            end: QueueOffset::new(u64_at(&self.bytes, at + 24)?),
-            time_max: time_at(&self.bytes, at + 32)?,
-            entries: self.bytes.slice(start..end),
+            end: QueueOffset::new(u64_at(self.bytes(), at + 24)?),
+            time_max: time_at(self.bytes(), at + 32)?,
+            bytes: u64_at(self.bytes(), at + 48)?,
+            entries: self.bytes().slice(start..end),
         })
     }
 
     pub(super) fn positions_of_key(&self, hash: u32) -> Vec<PhysicalOffset> {
         let key = |index: usize| {
             let at = self.keys_at + index * KEY_BYTES;
-            Some((u32_at(&self.bytes, at)?, u32_at(&self.bytes, at + 4)?))
+            Some((u32_at(self.bytes(), at)?, u32_at(self.bytes(), at + 4)?))
         };
         let first = partition_point(self.keys, |index| {
             key(index).is_some_and(|(candidate, _)| candidate < hash)
@@ -150,38 +216,36 @@ impl IndexFile {
     }
 }
 
-fn encode(stretch: &ClosedStretch) -> Vec<u8> {
+fn encode(stretch: &ClosedStretch, keys: &[KeyEntry]) -> Vec<u8> {
     let entries: usize = stretch.runs.values().map(|run| run.packed().len()).sum();
     let mut out = Vec::with_capacity(
         HEADER_BYTES
             + stretch.runs.len() * DIRECTORY_BYTES
             + entries * PackedEntry::BYTES
-            + stretch.keys.len() * KEY_BYTES,
+            + keys.len() * KEY_BYTES,
     );
     out.resize(HEADER_BYTES, 0);
     let mut first = 0_usize;
-    for (queue, run) in &stretch.runs {
-        push_u32s(
-            &mut out,
-            [*queue, to_u32(run.packed().len()), to_u32(first), 0],
-        );
+    for ((queue, lane), run) in &stretch.runs {
+        let lane = u32::from(*lane != Lane::Main);
+        let count = run.packed().len();
+        push_u32s(&mut out, [*queue, lane, to_u32(count), to_u32(first)]);
         out.extend_from_slice(&run.base().get().to_le_bytes());
         out.extend_from_slice(&run.end().get().to_le_bytes());
         out.extend_from_slice(&run.time_max().millis().to_le_bytes());
-        out.extend_from_slice(&[0; 8]);
-        first += run.packed().len();
+        out.extend_from_slice(&run.first_time().millis().to_le_bytes());
+        out.extend_from_slice(&run.bytes().to_le_bytes());
+        first += count;
     }
     for entry in stretch.runs.values().flat_map(|run| run.packed()) {
         entry.write(&mut out);
     }
-    let mut keys = stretch.keys.clone();
-    keys.sort_unstable();
-    for key in &keys {
+    for key in keys {
         push_u32s(&mut out, [key.hash, key.position]);
     }
     let header = encode_header(
         stretch,
-        entries,
+        [entries, keys.len()],
         out.get(HEADER_BYTES..).unwrap_or_default(),
     );
     if let Some(slot) = out.get_mut(..HEADER_BYTES) {
@@ -190,18 +254,14 @@ fn encode(stretch: &ClosedStretch) -> Vec<u8> {
     out
 }
 
-fn encode_header(stretch: &ClosedStretch, entries: usize, body: &[u8]) -> Vec<u8> {
+fn encode_header(stretch: &ClosedStretch, [entries, keys]: [usize; 2], body: &[u8]) -> Vec<u8> {
     let mut rest = Vec::with_capacity(HEADER_BYTES);
     push_u32s(&mut rest, [crc32(body)]);
     rest.extend_from_slice(&stretch.base.get().to_le_bytes());
     rest.extend_from_slice(&stretch.end.get().to_le_bytes());
     rest.extend_from_slice(&stretch.first_time.millis().to_le_bytes());
     rest.extend_from_slice(&stretch.last_time.millis().to_le_bytes());
-    let counts = [
-        to_u32(stretch.runs.len()),
-        to_u32(entries),
-        to_u32(stretch.keys.len()),
-    ];
+    let counts = [to_u32(stretch.runs.len()), to_u32(entries), to_u32(keys)];
     push_u32s(&mut rest, counts);
     rest.resize(HEADER_BYTES - CHECKED_FROM, 0);
     let mut header = MAGIC.to_vec();

@@ -9,7 +9,7 @@ mod stretch;
 mod stretches;
 
 pub(crate) use entry::{Entry, INNER_NONE, TAG_UNKNOWN};
-pub(crate) use file::key_hash;
-pub(crate) use run::{OpenRun, RunView};
+pub(crate) use file::{IndexFile, key_hash};
+pub(crate) use run::{Lane, OpenRun, RunView};
 pub(crate) use stretch::{ClosedStretch, KeyEntry};
 pub(crate) use stretches::Stretches;

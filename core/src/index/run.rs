@@ -9,11 +9,22 @@ use std::sync::Arc;
 /// fewer than 2^31 records.
 const OFFSETS_MAX: u64 = 1 << 31;
 
+/// Which of a queue's two runs within a stretch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Lane {
+    /// Records as they were produced.
+    Main,
+    /// Older records, copied forward because they outlive their segment.
+    Forwarded,
+}
+
 /// A run that still grows.
 #[derive(Clone, Debug)]
 pub(crate) struct OpenRun {
     origin: Origin,
     end: QueueOffset,
+    /// Bytes of its records.
+    bytes: u64,
     time_max: Timestamp,
     entries: Vec<PackedEntry>,
 }
@@ -31,6 +42,7 @@ impl OpenRun {
         Self {
             origin,
             end: base,
+            bytes: 0,
             time_max,
             entries: Vec::new(),
         }
@@ -40,6 +52,7 @@ impl OpenRun {
     /// its records. `true` when the run's offsets come near the end of their 32 bits.
     pub(crate) fn push(&mut self, entry: &Entry, time_max: Timestamp) -> bool {
         self.entries.push(PackedEntry::pack(entry, &self.origin));
+        self.bytes += u64::from(entry.size);
         self.end = entry.base.advance(u64::from(entry.count));
         self.time_max = self.time_max.max(time_max);
         self.origin.base.distance_to(self.end) > OFFSETS_MAX
@@ -59,6 +72,15 @@ impl OpenRun {
         self.time_max
     }
 
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// What its entries' times count from.
+    pub(crate) const fn first_time(&self) -> Timestamp {
+        self.origin.time
+    }
+
     pub(crate) const fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -73,12 +95,10 @@ impl OpenRun {
             .map(|packed| packed.unpack(&self.origin))
     }
 
-    /// Index of the entry that contains `offset`, which is within the run.
+    /// Index of the entry that contains `offset`, or of the next after it.
     pub(crate) fn position_of(&self, offset: QueueOffset) -> usize {
-        let after = self
-            .entries
-            .partition_point(|entry| entry.unpack(&self.origin).base <= offset);
-        after.saturating_sub(1)
+        self.entries
+            .partition_point(|entry| entry.unpack(&self.origin).end() <= offset)
     }
 }
 
@@ -95,6 +115,8 @@ pub(crate) enum RunView {
         end: QueueOffset,
         /// The greatest timestamp of its records.
         time_max: Timestamp,
+        /// Bytes of its records.
+        bytes: u64,
         /// Its entries.
         entries: Bytes,
     },
@@ -122,6 +144,14 @@ impl RunView {
         }
     }
 
+    /// Bytes of its records.
+    pub(crate) fn bytes(&self) -> u64 {
+        match self {
+            Self::Memory(run) => run.bytes(),
+            Self::File { bytes, .. } => *bytes,
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Memory(run) => run.packed().len(),
@@ -141,6 +171,11 @@ impl RunView {
         }
     }
 
+    /// All entries in order.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = Entry> {
+        (0..self.len()).map_while(|index| self.entry(index))
+    }
+
     /// Index of the first entry that `is_before` refuses; entries are partitioned by it.
     pub(crate) fn partition_point(&self, is_before: impl Fn(&Entry) -> bool) -> usize {
         partition_point(self.len(), |index| {
@@ -148,10 +183,9 @@ impl RunView {
         })
     }
 
-    /// Index of the entry that contains `offset`, which is within the run.
+    /// Index of the entry that contains `offset`, or of the next after it.
     pub(crate) fn position_of(&self, offset: QueueOffset) -> usize {
-        self.partition_point(|entry| entry.base <= offset)
-            .saturating_sub(1)
+        self.partition_point(|entry| entry.end() <= offset)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A stretch of the log that is closed: its index is whole, in memory or in its file.
 
 use super::file::IndexFile;
-use super::run::{OpenRun, RunView};
+use super::run::{Lane, OpenRun, RunView};
 use crate::model::{PhysicalOffset, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,8 +26,8 @@ pub(crate) struct ClosedStretch {
     pub(crate) first_time: Timestamp,
     /// When its last record was stored.
     pub(crate) last_time: Timestamp,
-    /// By queue number.
-    pub(crate) runs: BTreeMap<u32, Arc<OpenRun>>,
+    /// By queue number and lane.
+    pub(crate) runs: BTreeMap<(u32, Lane), Arc<OpenRun>>,
     /// In log order.
     pub(crate) keys: Vec<KeyEntry>,
 }
@@ -65,11 +65,31 @@ impl Stretch {
     }
 
     /// A queue's run, if it has entries here.
-    pub(crate) fn run(&self, queue: u32) -> Option<RunView> {
+    pub(crate) fn run(&self, queue: u32, lane: Lane) -> Option<RunView> {
         match self {
-            Self::Memory(stretch) => stretch.runs.get(&queue).cloned().map(RunView::Memory),
-            Self::File(file) => file.run(queue),
+            Self::Memory(stretch) => {
+                let run = stretch.runs.get(&(queue, lane));
+                run.cloned().map(RunView::Memory)
+            }
+            Self::File(file) => file.run(queue, lane),
         }
+    }
+
+    /// All runs, by queue number and lane.
+    pub(crate) fn runs(&self) -> Vec<(u32, Lane, RunView)> {
+        match self {
+            Self::Memory(stretch) => {
+                let runs = stretch.runs.iter();
+                runs.map(|((queue, lane), run)| (*queue, *lane, RunView::Memory(Arc::clone(run))))
+                    .collect()
+            }
+            Self::File(file) => file.runs(),
+        }
+    }
+
+    /// Whether its file is written.
+    pub(crate) const fn has_file(&self) -> bool {
+        matches!(self, Self::File(_))
     }
 
     /// Positions of the records with that key hash, the oldest first.

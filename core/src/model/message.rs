@@ -3,6 +3,7 @@
 
 use super::{Timestamp, property};
 use bytes::Bytes;
+use memchr::{memchr, memchr2};
 use std::net::{Ipv4Addr, SocketAddr};
 
 /// A message as RocketMQ knows it.
@@ -71,6 +72,8 @@ impl SysFlag {
     pub const COMPRESSED: i32 = 0x1;
     /// Prepared 0x4, commit 0x8, rollback 0xC.
     pub const TRANSACTION: i32 = 0xC;
+    /// The value of [`SysFlag::TRANSACTION`] of a message whose transaction was committed.
+    pub const COMMITTED: i32 = 0x8;
     /// The born host is an IPv6 address.
     pub const BORN_HOST_V6: i32 = 0x10;
     /// The store host is an IPv6 address.
@@ -79,6 +82,8 @@ impl SysFlag {
     pub const NEED_UNWRAP: i32 = 0x40;
     /// The record holds many messages.
     pub const INNER_BATCH: i32 = 0x80;
+    /// The record was copied forward from an expired segment; no client knows this bit.
+    pub const FORWARDED: i32 = 0x4000_0000;
     /// LZ4 0x100, ZSTD 0x200, ZLIB 0x300, 0 is ZLIB too.
     pub const COMPRESSION_TYPE: i32 = 0x700;
 
@@ -98,6 +103,14 @@ impl SysFlag {
     #[must_use]
     pub const fn has(self, bits: i32) -> bool {
         self.0 & bits != 0
+    }
+
+    /// Whether the record is in no queue: sent as prepared, or as rolled back. Brokers of the
+    /// first kind of transactions wrote such, and no client ever sees them.
+    #[must_use]
+    pub const fn is_unqueued(self) -> bool {
+        let transaction = self.0 & Self::TRANSACTION;
+        transaction != 0 && transaction != Self::COMMITTED
     }
 
     /// This flag with `bits` set.
@@ -137,8 +150,8 @@ pub struct Properties(Bytes);
 impl Properties {
     /// Longest area in bytes.
     pub const BYTES_MAX: usize = 32_767;
-    const NAME_END: char = '\u{1}';
-    const VALUE_END: char = '\u{2}';
+    const NAME_END: u8 = 1;
+    const VALUE_END: u8 = 2;
 
     /// Takes a producer's area as it is.
     ///
@@ -163,19 +176,33 @@ impl Properties {
     ) -> Result<Self, PropertyError> {
         let mut area = String::new();
         for (name, value) in pairs {
-            let separator = |text: &str| text.contains([Self::NAME_END, Self::VALUE_END]);
+            let separator =
+                |text: &str| memchr2(Self::NAME_END, Self::VALUE_END, text.as_bytes()).is_some();
             if name.is_empty() || value.is_empty() || separator(name) || separator(value) {
                 return Err(PropertyError::Illegal(name.to_owned()));
             }
             area.push_str(name);
-            area.push(Self::NAME_END);
+            area.push(char::from(Self::NAME_END));
             area.push_str(value);
-            area.push(Self::VALUE_END);
+            area.push(char::from(Self::VALUE_END));
         }
         if area.len() > Self::BYTES_MAX {
             return Err(PropertyError::TooLong(area.len()));
         }
         Ok(Self(area.into()))
+    }
+
+    /// These without those whose name `is_dropped`, and with `added` behind the rest.
+    ///
+    /// # Errors
+    /// As [`Properties::from_pairs`].
+    pub fn rewritten(
+        &self,
+        is_dropped: impl Fn(&str) -> bool,
+        added: &[(&str, &str)],
+    ) -> Result<Self, PropertyError> {
+        let kept = self.iter().filter(|(name, _)| !is_dropped(name));
+        Self::from_pairs(kept.chain(added.iter().copied()))
     }
 
     /// The area's bytes, the last `\x02` perhaps missing.
@@ -186,9 +213,16 @@ impl Properties {
 
     /// The pairs in their order; entries without a name or a value are no pairs.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        let text = std::str::from_utf8(&self.0).unwrap_or_default();
-        text.split(Self::VALUE_END)
-            .filter_map(|entry| entry.split_once(Self::NAME_END))
+        let mut rest = std::str::from_utf8(&self.0).unwrap_or_default();
+        // Every message of RocketMQ's clients comes through here more than once: searched for as
+        // characters, the separators took a sixth of what a delayed message costs.
+        let entries = std::iter::from_fn(move || {
+            let (entry, after) = split_at_byte(rest, Self::VALUE_END).unwrap_or((rest, ""));
+            rest = after;
+            (!entry.is_empty() || !after.is_empty()).then_some(entry)
+        });
+        entries
+            .filter_map(|entry| split_at_byte(entry, Self::NAME_END))
             .filter(|(name, value)| !name.is_empty() && !value.is_empty())
     }
 
@@ -206,6 +240,12 @@ impl Properties {
     pub fn tag(&self) -> Option<&str> {
         self.value(property::TAGS)
     }
+}
+
+/// What is before and behind the first `byte`, an ASCII character.
+fn split_at_byte(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = memchr(byte, text.as_bytes())?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 #[cfg(test)]

@@ -4,11 +4,13 @@ mod message;
 mod name;
 mod offset;
 pub mod property;
+mod rules;
 mod time;
 mod topic;
 
 pub use message::{Header, Message, Properties, PropertyError, Record, SysFlag};
 pub use name::{GroupName, NameError, TopicName};
 pub use offset::{OffsetRange, PhysicalOffset, QueueId, QueueOffset};
+pub use rules::{KeptFor, TopicRules};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 pub use topic::{Permission, TopicSpec};

@@ -37,13 +37,57 @@ pub const KEY_CUT: &str = "__KEY_CUT";
 /// for a reader of another protocol, and so is handed over as it is.
 pub const BODY_COMPRESSION: &str = "__BODY_COMPRESSION";
 
+/// Which record of a queue that is not to be read, but relayed, this record is the outcome of:
+/// the queue's number and the offset, with a colon between them. With it in the log the outcome
+/// and its being settled are one write.
+pub const SETTLES: &str = "__SETTLES";
+
+/// The topic a message goes to once its time has come, or its transaction is committed.
+pub const REAL_TOPIC: &str = "REAL_TOPIC";
+/// The queue of [`REAL_TOPIC`].
+pub const REAL_QUEUE: &str = "REAL_QID";
+/// Delay in seconds.
+pub const TIMER_DELAY_SEC: &str = "TIMER_DELAY_SEC";
+/// Delay in milliseconds.
+pub const TIMER_DELAY_MS: &str = "TIMER_DELAY_MS";
+/// Time of delivery, milliseconds since the epoch.
+pub const TIMER_DELIVER_MS: &str = "TIMER_DELIVER_MS";
+/// The same, as the clients of Alibaba's ONS say it.
+pub const START_DELIVER_TIME: &str = "__STARTDELIVERTIME";
+/// Every name by which a message asks to be delivered later.
+pub const DELAYS: [&str; 5] = [
+    DELAY,
+    TIMER_DELAY_SEC,
+    TIMER_DELAY_MS,
+    TIMER_DELIVER_MS,
+    START_DELIVER_TIME,
+];
+
+/// Whether a message asks by the property `name` to be delivered later.
+#[must_use]
+pub fn is_delay(name: &str) -> bool {
+    DELAYS.contains(&name)
+}
+
+/// When a waiting message is due, milliseconds since the epoch.
+pub const TIMER_OUT_MS: &str = "TIMER_OUT_MS";
+/// When a waiting message began to wait, milliseconds since the epoch.
+pub const TIMER_ENQUEUE_MS: &str = "TIMER_ENQUEUE_MS";
+
+/// `true`: the message waits for the end of its transaction.
+pub const TRANSACTION_PREPARED: &str = "TRAN_MSG";
+/// The group of the producer that is asked how a transaction ended.
+pub const PRODUCER_GROUP: &str = "PGROUP";
+/// How long a transaction is left alone before anybody is asked how it ended, in seconds.
+pub const CHECK_IMMUNITY_SECONDS: &str = "CHECK_IMMUNITY_TIME_IN_SECONDS";
+
 /// Whether the broker alone writes and reads the property `name`, so that no other protocol's
 /// reader is shown it.
 #[must_use]
 pub fn is_internal(name: &str) -> bool {
     matches!(
         name,
-        CRC32 | INNER_NUM | INNER_BASE | INNER_MULTI_DISPATCH | INNER_MULTI_QUEUE_OFFSET
+        CRC32 | INNER_NUM | INNER_BASE | INNER_MULTI_DISPATCH | INNER_MULTI_QUEUE_OFFSET | SETTLES
     )
 }
 
@@ -76,12 +120,12 @@ pub fn is_reserved(name: &str) -> bool {
                 | "ORIGIN_GROUP"
                 | "DLQ_ORIGIN_TOPIC"
                 | "DLQ_ORIGIN_MESSAGE_ID"
-                | "REAL_TOPIC"
-                | "REAL_QID"
-                | "TRAN_MSG"
-                | "PGROUP"
+                | REAL_TOPIC
+                | REAL_QUEUE
+                | TRANSACTION_PREPARED
+                | PRODUCER_GROUP
                 | "TRANSACTION_CHECK_TIMES"
-                | "CHECK_IMMUNITY_TIME_IN_SECONDS"
+                | CHECK_IMMUNITY_SECONDS
                 | "TRAN_PREPARED_QUEUE_OFFSET"
                 | "__transactionId__"
                 | "POP_CK"
@@ -115,6 +159,25 @@ pub const SYSTEM_TOPICS: &[&str] = &[
     "SELF_TEST_TOPIC",
     "OFFSET_MOVED_EVENT",
     "BenchmarkTest",
+    GIVEN_UP_TOPIC,
 ];
+/// The topic of messages that wait for their time.
+pub const TIMER_TOPIC: &str = "rmq_sys_wheel_timer";
+/// The topic of messages that wait for the end of their transaction.
+pub const HALF_TOPIC: &str = "RMQ_SYS_TRANS_HALF_TOPIC";
+
+/// RocketMQ's topic of notes that a transaction has ended. Nothing is written to it here; the log
+/// of a store that was imported has some.
+pub const OP_TOPIC: &str = "RMQ_SYS_TRANS_OP_HALF_TOPIC";
+/// The topic of messages whose transactions nobody ended.
+pub const GIVEN_UP_TOPIC: &str = "TRANS_CHECK_MAX_TIME_TOPIC";
+
+/// Whether the records of `topic` wait for an outcome, and are kept until they have one, however
+/// old.
+#[must_use]
+pub fn is_waiting_topic(topic: &str) -> bool {
+    matches!(topic, TIMER_TOPIC | HALF_TOPIC)
+}
+
 /// The topic of the state machine's records.
 pub const STATE_TOPIC: &str = "GANTRY_SYS_STATE";

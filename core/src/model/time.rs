@@ -43,6 +43,11 @@ impl fmt::Display for Timestamp {
 pub trait Clock: Send + Sync + fmt::Debug {
     /// The present.
     fn now(&self) -> Timestamp;
+
+    /// An id that nobody else has; chance, like time, belongs to whoever simulates it.
+    fn unique_id(&self) -> [u8; 16] {
+        *uuid::Uuid::new_v4().as_bytes()
+    }
 }
 
 /// The machine's wall clock.

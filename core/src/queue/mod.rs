@@ -1,12 +1,16 @@
 //! One queue of a topic: its open index, its producers' sequence, and who waits for it.
 
+mod counts;
 mod producers;
+mod settled;
 mod waiters;
 
+pub(crate) use counts::Counts;
 pub(crate) use producers::{ProducerStamp, Producers, Sequence};
+pub(crate) use settled::Settled;
 pub(crate) use waiters::{Waiter, Waiters};
 
-use crate::index::{Entry, OpenRun, RunView};
+use crate::index::{Entry, Lane, OpenRun, RunView};
 use crate::model::{OffsetRange, PhysicalOffset, QueueOffset, Timestamp, TopicName};
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
@@ -21,6 +25,8 @@ pub(crate) struct Queue {
     index: RwLock<Index>,
     /// The oldest offset that can be read.
     start: AtomicU64,
+    /// From here on records are where they were produced; before, where they were copied to.
+    main: AtomicU64,
     /// The topic was deleted: nothing may be appended.
     is_deleted: AtomicBool,
     pub(crate) producers: Mutex<Producers>,
@@ -32,6 +38,15 @@ pub(crate) struct Queue {
 struct Index {
     open: OpenRun,
     /// The run of a stretch that closes just now, until readers find it among the closed ones.
+    closing: Option<Arc<OpenRun>>,
+    /// The same of records copied forward; few queues ever have any.
+    forwarded: Option<Box<Forwarded>>,
+}
+
+/// The part of the forwarded lane that is not in a closed stretch.
+#[derive(Debug)]
+struct Forwarded {
+    open: OpenRun,
     closing: Option<Arc<OpenRun>>,
 }
 
@@ -53,8 +68,10 @@ impl Queue {
             index: RwLock::new(Index {
                 open: unplaced_run(next),
                 closing: None,
+                forwarded: None,
             }),
             start: AtomicU64::new(0),
+            main: AtomicU64::new(0),
             is_deleted: AtomicBool::new(false),
             producers: Mutex::default(),
             waiters: Waiters::default(),
@@ -79,9 +96,37 @@ impl Queue {
         self.waiters.wake_all();
     }
 
+    /// Takes appends again: the topic could not be deleted.
+    pub(crate) fn restore(&self) {
+        self.is_deleted.store(false, Ordering::Release);
+    }
+
+    /// Raises the oldest offset that can be read, and that from which on records are where they
+    /// were produced.
+    pub(crate) fn raise(&self, start: QueueOffset, main: QueueOffset) {
+        self.main.fetch_max(main.get(), Ordering::AcqRel);
+        self.start.fetch_max(start.get(), Ordering::AcqRel);
+    }
+
+    /// The oldest offset that can be read.
+    pub(crate) fn start(&self) -> QueueOffset {
+        QueueOffset::new(self.start.load(Ordering::Acquire))
+    }
+
+    /// Records before this were copied forward, if they are kept.
+    pub(crate) fn main(&self) -> QueueOffset {
+        QueueOffset::new(self.main.load(Ordering::Acquire))
+    }
+
     /// The offset the next record gets, written or not.
     pub(crate) fn next(&self) -> QueueOffset {
         self.index.read().open.end()
+    }
+
+    /// Whether a record of the log at `offset` can be this queue's: it is not one the queue has
+    /// already. What is before the main lane has gone, or is found where it was copied to.
+    pub(crate) fn admits(&self, offset: QueueOffset) -> bool {
+        offset >= self.next() || offset < self.main()
     }
 
     /// Sets the next offset while recovering.
@@ -108,25 +153,77 @@ impl Queue {
         }
     }
 
-    /// Takes the run of a stretch that closes. Readers still find it here until
-    /// [`Queue::closed`].
-    pub(crate) fn close(&self) -> Arc<OpenRun> {
+    /// Whether a record of `base` copied forward would follow those of the open run.
+    pub(crate) fn follows_forwarded(&self, base: QueueOffset) -> bool {
+        let index = self.index.read();
+        let forwarded = index.forwarded.as_ref();
+        forwarded.is_none_or(|lane| lane.open.is_empty() || lane.open.end() <= base)
+    }
+
+    /// Adds the entry of a record copied forward, as [`Queue::push`] does.
+    pub(crate) fn push_forwarded(
+        &self,
+        entry: &Entry,
+        time_max: Timestamp,
+        stretch: PhysicalOffset,
+    ) -> Pushed {
         let mut index = self.index.write();
-        let next = unplaced_run(index.open.end());
-        let run = Arc::new(std::mem::replace(&mut index.open, next));
-        index.closing = Some(Arc::clone(&run));
+        let lane = index.forwarded.get_or_insert_with(|| {
+            Box::new(Forwarded {
+                open: unplaced_run(entry.base),
+                closing: None,
+            })
+        });
+        let is_first = lane.open.is_empty();
+        if is_first {
+            lane.open = OpenRun::new(entry.base, stretch, entry.stored_at);
+        }
+        Pushed {
+            is_first,
+            nearly_full: lane.open.push(entry, time_max),
+        }
+    }
+
+    /// Takes a run of a stretch that closes. Readers still find it here until
+    /// [`Queue::closed`].
+    pub(crate) fn close(&self, lane: Lane) -> Arc<OpenRun> {
+        let mut guard = self.index.write();
+        let index = &mut *guard;
+        let (open, closing) = match (lane, &mut index.forwarded) {
+            (Lane::Forwarded, Some(lane)) => (&mut lane.open, &mut lane.closing),
+            _ => (&mut index.open, &mut index.closing),
+        };
+        let next = unplaced_run(open.end());
+        let run = Arc::new(std::mem::replace(open, next));
+        *closing = Some(Arc::clone(&run));
         run
     }
 
     /// The closed stretch can be found where closed ones are.
-    pub(crate) fn closed(&self) {
-        self.index.write().closing = None;
+    pub(crate) fn closed(&self, lane: Lane) {
+        let mut guard = self.index.write();
+        let index = &mut *guard;
+        match (lane, &mut index.forwarded) {
+            (Lane::Forwarded, Some(lane)) => lane.closing = None,
+            _ => index.closing = None,
+        }
+    }
+
+    /// The forwarded lane's runs that are not in a closed stretch, in log order.
+    pub(crate) fn forwarded_runs(&self) -> Vec<RunView> {
+        let index = self.index.read();
+        let Some(lane) = &index.forwarded else {
+            return Vec::new();
+        };
+        let closing = lane.closing.clone().map(RunView::Memory);
+        let open = (!lane.open.is_empty()).then(|| RunView::Memory(Arc::new(lane.open.clone())));
+        closing.into_iter().chain(open).collect()
     }
 
     /// The offsets that can be read: those of records below `appended`.
     pub(crate) fn range(&self, appended: u64) -> OffsetRange {
         let index = self.index.read();
-        let start = QueueOffset::new(self.start.load(Ordering::Acquire));
+        let start = self.start();
         let mut end = index.open.end();
         for at in (0..index.open.packed().len()).rev() {
             let Some(entry) = index.open.entry(at) else {
@@ -162,6 +259,11 @@ impl Queue {
             at += 1;
         }
         true
+    }
+
+    /// Offsets from here on are in the open run.
+    pub(crate) fn open_base(&self) -> QueueOffset {
+        self.index.read().open.base()
     }
 
     /// The run of a stretch that closes just now.

@@ -5,7 +5,7 @@
 use crate::Error;
 use crate::model::{QueueOffset, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 /// Batches remembered for each producer: Kafka clients have at most five in flight.
 const BATCHES_MAX: usize = 5;
@@ -18,7 +18,7 @@ pub(crate) struct ProducerStamp {
     pub(crate) producer: i64,
     pub(crate) epoch: i16,
     pub(crate) first: i32,
-    /// Records in the batch.
+    /// Sequence numbers the batch takes.
     pub(crate) count: u32,
 }
 
@@ -36,7 +36,7 @@ pub(crate) enum Sequence {
 pub(crate) struct Producers {
     /// Batches before this offset are in.
     through: u64,
-    by_id: HashMap<i64, Producer>,
+    by_id: BTreeMap<i64, Producer>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -27,6 +27,8 @@ pub struct Draft {
     born_at: Timestamp,
     born_host: SocketAddr,
     reconsume_times: i32,
+    /// Where the half message stands that this one comes from; 0 where there is none.
+    prepared_at: u64,
     /// Of a batch, whose first bytes are patched with its offset.
     batch: Option<BatchHeader>,
     body: Bytes,
@@ -90,20 +92,32 @@ impl Draft {
         let cleared = SysFlag::BORN_HOST_V6
             | SysFlag::STORE_HOST_V6
             | SysFlag::INNER_BATCH
-            | SysFlag::NEED_UNWRAP;
+            | SysFlag::NEED_UNWRAP
+            | SysFlag::FORWARDED;
+        let mut sys_flag = message.sys_flag.without(cleared);
+        if sys_flag.is_unqueued() {
+            // It would be in its queue until the log is replayed, and then no more.
+            sys_flag = sys_flag.without(SysFlag::TRANSACTION);
+        }
         Ok(Self {
             queue,
             flag: message.flag,
-            sys_flag: message.sys_flag.without(cleared),
+            sys_flag,
             born_at: message.born_at,
             born_host: message.born_host,
             reconsume_times: message.reconsume_times,
+            prepared_at: 0,
             batch: None,
             body: message.body,
             magic: magic_of(topic),
             tail,
             multi_offsets_at,
         })
+    }
+
+    /// Notes that the message is that of the half message at `position`.
+    pub(crate) const fn note_half(&mut self, position: PhysicalOffset) {
+        self.prepared_at = position.get();
     }
 
     /// A draft of `batch`, kept as it is.
@@ -113,7 +127,7 @@ impl Draft {
         let mut tail = tail_start(topic, 48);
         let properties_at = tail.len();
         push_property(&mut tail, property::INNER_NUM, |out| {
-            out.extend_from_slice(header.count.to_string().as_bytes());
+            out.extend_from_slice(header.offset_count().to_string().as_bytes());
         });
         // A topic name and one number are far from 32,767 bytes.
         let _fits = finish_tail(&mut tail, properties_at);
@@ -124,6 +138,7 @@ impl Draft {
             born_at: header.base_timestamp,
             born_host: host,
             reconsume_times: 0,
+            prepared_at: 0,
             batch: Some(*header),
             body: batch.bytes().clone(),
             magic: magic_of(topic),
@@ -188,7 +203,7 @@ impl Draft {
         out.put_i64(place.stored_at.millis());
         put_host(&mut out, &place.store_host);
         out.put_i32(self.reconsume_times);
-        out.put_i64(0);
+        out.put_u64(self.prepared_at);
         out.put_u32(u32::try_from(self.body.len()).unwrap_or(u32::MAX));
         let length = HEAD_BYTES_MAX - out.len();
         SmallVec::from_slice(head.get(..length).unwrap_or_default())
@@ -278,7 +293,7 @@ fn push_property(out: &mut Vec<u8>, name: &str, value: impl FnOnce(&mut Vec<u8>)
 }
 
 /// Ten decimal digits, the least significant first.
-fn push_crc_digits(out: &mut Vec<u8>, crc: u32) {
+pub(super) fn push_crc_digits(out: &mut Vec<u8>, crc: u32) {
     let mut rest = crc;
     for _ in 0..10 {
         let digit = u8::try_from(rest % 10).unwrap_or(0);

@@ -11,14 +11,16 @@
 //! or rotten header is found as surely as a rotten body.
 
 mod draft;
+mod forwarded;
 mod view;
 
 use crate::batch::crc32_of;
 
 pub(crate) use draft::Encoded;
 pub use draft::{Draft, Placement};
+pub(crate) use forwarded::{forwarded, forwarded_size};
 pub use view::{RecordError, RecordView};
-pub(crate) use view::{is_batch, is_blank};
+pub(crate) use view::{blank_bytes, is_batch};
 
 /// Magic of a record whose topic length takes one byte.
 pub const MAGIC_V1: u32 = 0xDAA3_20A7;

@@ -7,6 +7,11 @@ use crate::model::{
 use bytes::{Buf, Bytes};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+/// The form of the last property: a digit where there is a zero.
+pub(super) const CRC_PROPERTY_FORM: &[u8; CRC_PROPERTY_BYTES] = b"__CRC32#\x010000000000\x02";
+/// With so many bytes of that form it was one.
+const CRC_PROPERTY_ALIKE: usize = 12;
+
 /// Why bytes are no record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
@@ -99,38 +104,74 @@ impl RecordView {
         })
     }
 
-    /// Checks the body's CRC, and the whole record's where it carries one.
+    /// Checks the whole record's CRC, which every record of this log carries; one of another
+    /// broker's log may carry only its body's.
     ///
     /// # Errors
     /// [`RecordError::Checksum`].
     pub fn verify(&self) -> Result<(), RecordError> {
-        let stored = read_u32(&self.bytes, 8).unwrap_or(0);
-        let body = self
-            .bytes
-            .get(self.body_at..self.body_end)
-            .unwrap_or_default();
-        if stored != body_crc(&[body]) || self.whole_crc_is_wrong() {
-            return Err(RecordError::Checksum);
+        let is_whole = match self.whole_crc_matches() {
+            Some(matches) => matches,
+            None => !self.is_body_damaged(),
+        };
+        if is_whole {
+            Ok(())
+        } else {
+            Err(RecordError::Checksum)
         }
-        Ok(())
     }
 
-    fn whole_crc_is_wrong(&self) -> bool {
-        let before = self.bytes.len().saturating_sub(CRC_PROPERTY_BYTES);
-        let (Some(record), Some(last)) = (self.bytes.get(..before), self.bytes.get(before..))
-        else {
-            return false;
-        };
-        let name = property::CRC32.as_bytes();
-        let Some(digits) = last.strip_prefix(name).and_then(|rest| rest.get(1..11)) else {
-            return false;
-        };
+    /// Checks the whole record's CRC, which must be there.
+    ///
+    /// # Errors
+    /// [`RecordError::Checksum`].
+    pub(crate) fn verify_all(&self) -> Result<(), RecordError> {
+        match self.whole_crc_matches() {
+            Some(true) => Ok(()),
+            Some(false) | None => Err(RecordError::Checksum),
+        }
+    }
+
+    /// Whether the body's own CRC does not match. Of a record that is damaged in one place the
+    /// rest is then whole.
+    pub(crate) fn is_body_damaged(&self) -> bool {
+        let stored = read_u32(&self.bytes, 8).unwrap_or(0);
+        let body = self.bytes.get(self.body_at..self.body_end);
+        stored != body_crc(&[body.unwrap_or_default()])
+    }
+
+    /// Whether it has no CRC of all its bytes, as another broker writes it.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.whole_crc_matches().is_none()
+    }
+
+    /// `None` where the record does not end with a CRC of all its bytes, nor with something that
+    /// was one before it was damaged.
+    fn whole_crc_matches(&self) -> Option<bool> {
+        let before = self.bytes.len().checked_sub(CRC_PROPERTY_BYTES)?;
+        let (record, last) = (self.bytes.get(..before)?, self.bytes.get(before..)?);
+        let form = last.iter().zip(CRC_PROPERTY_FORM);
+        let alike = form.filter(|(byte, form)| match form {
+            b'0' => byte.is_ascii_digit(),
+            form => byte == form,
+        });
+        match alike.count() {
+            CRC_PROPERTY_BYTES => {}
+            alike if alike >= CRC_PROPERTY_ALIKE => return Some(false),
+            _ => return None,
+        }
+        let digits = last.get(property::CRC32.len() + 1..CRC_PROPERTY_BYTES - 1)?;
         let stored = digits.iter().rev().fold(0_u64, |value, digit| {
             value
                 .wrapping_mul(10)
                 .wrapping_add(u64::from(digit.wrapping_sub(b'0')))
         });
-        stored != u64::from(crc32_of(&[record]))
+        Some(stored == u64::from(crc32_of(&[record])))
+    }
+
+    /// Where the properties' length stands.
+    pub(super) const fn properties_length_at(&self) -> usize {
+        self.topic_end
     }
 
     /// The whole record.
@@ -169,6 +210,12 @@ impl RecordView {
         self.sys_flag.has(SysFlag::INNER_BATCH)
     }
 
+    /// Whether it was copied forward from an expired segment.
+    #[must_use]
+    pub const fn is_forwarded(&self) -> bool {
+        self.sys_flag.has(SysFlag::FORWARDED)
+    }
+
     /// When the producer made it.
     #[must_use]
     pub fn born_at(&self) -> Timestamp {
@@ -202,6 +249,12 @@ impl RecordView {
         array(&self.bytes, self.body_at - 16).map_or(0, i32::from_be_bytes)
     }
 
+    /// Where the half message stands whose transaction was committed; 0 where there is none.
+    #[must_use]
+    pub fn prepared_at(&self) -> PhysicalOffset {
+        PhysicalOffset::new(self.u64_at(self.body_at - 12))
+    }
+
     /// The body: the application's, or a record batch.
     #[must_use]
     pub fn body(&self) -> Bytes {
@@ -232,7 +285,7 @@ impl RecordView {
             body: self.body(),
             properties: self.properties(),
             flag: array(&self.bytes, 16).map_or(0, i32::from_be_bytes),
-            sys_flag: self.sys_flag,
+            sys_flag: self.sys_flag.without(SysFlag::FORWARDED),
             born_at: self.born_at(),
             born_host: self.born_host(),
             reconsume_times: self.reconsume_times(),
@@ -272,9 +325,9 @@ pub(crate) fn is_batch(bytes: &[u8]) -> bool {
     SysFlag::from_bits(bits).has(SysFlag::INNER_BATCH)
 }
 
-/// Whether a segment's filler stands at the start of `bytes`.
-pub(crate) fn is_blank(bytes: &[u8]) -> bool {
-    read_u32(bytes, 4) == Some(MAGIC_BLANK)
+/// The length of the segment's filler that stands at the start of `bytes`.
+pub(crate) fn blank_bytes(bytes: &[u8]) -> Option<usize> {
+    (read_u32(bytes, 4) == Some(MAGIC_BLANK)).then(|| read_usize(bytes, 0))?
 }
 
 fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {

@@ -2,7 +2,9 @@
 
 use super::command::Command;
 use crate::broker::CommittedOffset;
+use crate::leases::Progress;
 use crate::model::TopicSpec;
+use crate::queue::{Counts, Settled};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -14,11 +16,35 @@ pub(crate) struct State {
     /// The number the next queue gets; 0 is the state's own.
     pub(crate) queue_numbers: u32,
     pub(crate) topics: BTreeMap<String, TopicState>,
+    /// Where queues begin that no longer begin at 0, by queue number.
+    #[serde(default)]
+    pub(crate) bounds: BTreeMap<u32, Bounds>,
+    /// The log before this has gone, or is to go.
+    #[serde(default)]
+    pub(crate) log_start: u64,
     /// Group, topic, queue.
     pub(crate) groups: BTreeMap<String, BTreeMap<String, BTreeMap<u32, CommittedOffset>>>,
+    /// Group, topic, queue: what is settled above the committed offset, where anything is.
+    #[serde(default)]
+    pub(crate) leases: BTreeMap<String, BTreeMap<String, BTreeMap<u32, Progress>>>,
     pub(crate) producer_ids: i64,
+    /// Which records of waiting topics have their outcome, by queue number.
+    #[serde(default)]
+    pub(crate) settled: BTreeMap<u32, Settled>,
+    /// How often somebody was asked for the outcome of a record that has none, by queue number.
+    #[serde(default)]
+    pub(crate) checks: BTreeMap<u32, Counts>,
     /// Namespace, key.
     pub(crate) documents: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// Where a queue begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Bounds {
+    /// The oldest offset that can be read.
+    pub(crate) start: u64,
+    /// From here on records are where they were produced; before, where they were copied to.
+    pub(crate) main: u64,
 }
 
 /// A topic as the state knows it.
@@ -44,24 +70,36 @@ impl State {
             Command::CreateTopic { name, uuid, spec } => self.create_topic(name, uuid, spec),
             Command::AlterTopic { name, spec } => self.alter_topic(&name, spec),
             Command::DeleteTopic { name } => self.delete_topic(&name),
-            Command::CommitOffsets { group, offsets } => {
-                let progress = self.groups.entry(group).or_default();
-                for change in offsets {
-                    let queues = progress.entry(change.topic).or_default();
-                    queues.insert(change.queue, change.committed);
-                }
-            }
-            Command::DeleteOffsets { group, topic } => {
-                if let Some(progress) = self.groups.get_mut(&group) {
-                    progress.remove(&topic);
-                }
-            }
+            Command::CommitOffsets { group, offsets } => self.commit_offsets(group, offsets),
+            Command::LeaseProgress {
+                group,
+                committed_at,
+                queues,
+            } => self.progress_leases(&group, committed_at, queues),
+            Command::DeleteOffsets { group, topic } => self.delete_offsets(&group, &topic),
             Command::DeleteGroup { group } => {
                 self.groups.remove(&group);
+                self.leases.remove(&group);
             }
             Command::ReserveProducerIds { below } => {
                 self.producer_ids = self.producer_ids.max(below);
             }
+            Command::Settle { queue, offsets } => {
+                for offset in offsets {
+                    self.settle(queue, offset);
+                }
+            }
+            Command::CountChecks { queue, offsets } => self.count_checks(queue, &offsets),
+            Command::RaiseStarts { name, starts } => self.raise_starts(&name, &starts),
+            Command::Checkpoint { state } => match state.unpack() {
+                Some(whole) => {
+                    *self = Self {
+                        applied: end,
+                        ..whole.state
+                    }
+                }
+                None => tracing::error!(end, "a checkpoint is unreadable and passed over"),
+            },
             Command::PutDocument {
                 namespace,
                 key,
@@ -74,6 +112,51 @@ impl State {
                 };
             }
         }
+    }
+
+    /// Enters a topic of another store, all of whose records of its name from `created_at` on
+    /// are its own. The numbers of its queues, by queue id.
+    pub(crate) fn import_topic(
+        &mut self,
+        name: String,
+        spec: TopicSpec,
+        queues: u32,
+        created_at: u64,
+    ) -> Vec<u32> {
+        let queues = self.number_queues(queues);
+        let topic = TopicState {
+            uuid: *uuid::Uuid::new_v4().as_bytes(),
+            spec,
+            created_at,
+            queues: queues.clone(),
+        };
+        self.topics.insert(name, topic);
+        queues
+    }
+
+    /// Notes that the record of a waiting topic at `offset` has its outcome.
+    pub(crate) fn settle(&mut self, queue: u32, offset: u64) {
+        self.settled.entry(queue).or_default().insert(offset);
+        if let Some(counts) = self.checks.get_mut(&queue) {
+            counts.forget(offset);
+            if counts.is_empty() {
+                self.checks.remove(&queue);
+            }
+        }
+    }
+
+    fn count_checks(&mut self, queue: u32, offsets: &[u64]) {
+        for offset in offsets {
+            if !self.is_settled(queue, *offset) {
+                self.checks.entry(queue).or_default().count(*offset);
+            }
+        }
+    }
+
+    /// Whether the record of a waiting topic at `offset` has its outcome.
+    pub(crate) fn is_settled(&self, queue: u32, offset: u64) -> bool {
+        let settled = self.settled.get(&queue);
+        settled.is_some_and(|settled| settled.contains(offset))
     }
 
     fn create_topic(&mut self, name: String, uuid: [u8; 16], spec: TopicSpec) {
@@ -104,11 +187,30 @@ impl State {
         }
     }
 
+    fn raise_starts(&mut self, name: &str, starts: &[(u32, u64)]) {
+        let Some(topic) = self.topics.get(name) else {
+            return;
+        };
+        for (queue, start) in starts {
+            let index = usize::try_from(*queue).unwrap_or(usize::MAX);
+            if let Some(number) = topic.queues.get(index) {
+                let bounds = self.bounds.entry(*number).or_default();
+                bounds.start = bounds.start.max(*start);
+            }
+        }
+    }
+
     fn delete_topic(&mut self, name: &str) {
-        self.topics.remove(name);
+        let gone = self.topics.remove(name);
+        for number in gone.iter().flat_map(|topic| &topic.queues) {
+            self.bounds.remove(number);
+            self.settled.remove(number);
+            self.checks.remove(number);
+        }
         for progress in self.groups.values_mut() {
             progress.remove(name);
         }
+        self.delete_topic_leases(name);
     }
 
     fn number_queues(&mut self, count: u32) -> Vec<u32> {

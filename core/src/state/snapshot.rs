@@ -8,6 +8,7 @@
 use super::machine::State;
 use crate::batch::crc32;
 use crate::queue::Producers;
+use crate::vfs::{Vfs, write_whole};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
@@ -33,10 +34,10 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     /// The newest undamaged snapshot of `directory` at or before `position`.
-    pub(crate) fn load(directory: &Path, position: u64) -> io::Result<Option<Self>> {
-        std::fs::create_dir_all(directory)?;
-        for path in Self::paths(directory)?.iter().rev() {
-            match Self::read(path) {
+    pub(crate) fn load(vfs: &dyn Vfs, directory: &Path, position: u64) -> io::Result<Option<Self>> {
+        vfs.create_directories(directory)?;
+        for path in Self::paths(vfs, directory)?.iter().rev() {
+            match Self::read(vfs, path) {
                 Some(snapshot) if snapshot.position <= position => return Ok(Some(snapshot)),
                 Some(_) => {}
                 None => tracing::warn!(path = %path.display(), "a damaged snapshot is passed over"),
@@ -46,28 +47,28 @@ impl Snapshot {
     }
 
     /// Writes it, then lets older ones go.
-    pub(crate) fn write(&self, directory: &Path) -> io::Result<()> {
+    pub(crate) fn write(&self, vfs: &dyn Vfs, directory: &Path) -> io::Result<()> {
         let json = serde_json::to_vec(self).map_err(io::Error::other)?;
         let path = directory.join(format!("{:020}.snapshot", self.position));
-        crate::store::write_whole(&path, &[MAGIC, &crc32(&json).to_le_bytes(), &json])?;
-        for old in Self::paths(directory)?.iter().rev().skip(KEPT) {
-            std::fs::remove_file(old)?;
+        write_whole(vfs, &path, &[MAGIC, &crc32(&json).to_le_bytes(), &json])?;
+        for old in Self::paths(vfs, directory)?.iter().rev().skip(KEPT) {
+            crash_point!("snapshot.before_remove");
+            vfs.remove(old)?;
         }
         Ok(())
     }
 
-    fn paths(directory: &Path) -> io::Result<Vec<PathBuf>> {
-        let entries: Vec<PathBuf> = std::fs::read_dir(directory)?
-            .map(|entry| entry.map(|entry| entry.path()))
-            .collect::<io::Result<_>>()?;
+    /// The files of `directory`, the oldest first.
+    pub(crate) fn paths(vfs: &dyn Vfs, directory: &Path) -> io::Result<Vec<PathBuf>> {
         let is_snapshot = |path: &PathBuf| path.extension().is_some_and(|name| name == "snapshot");
-        let mut paths: Vec<PathBuf> = entries.into_iter().filter(is_snapshot).collect();
-        paths.sort_unstable();
+        let mut paths = vfs.list(directory)?;
+        paths.retain(is_snapshot);
         Ok(paths)
     }
 
-    fn read(path: &Path) -> Option<Self> {
-        let bytes = std::fs::read(path).ok()?;
+    /// Reads one; `None` when it is damaged.
+    pub(crate) fn read(vfs: &dyn Vfs, path: &Path) -> Option<Self> {
+        let bytes = vfs.content(path).ok()?;
         let json = bytes.get(HEADER_BYTES..)?;
         let crc = u32::from_le_bytes(bytes.get(8..HEADER_BYTES)?.try_into().ok()?);
         (bytes.starts_with(MAGIC) && crc == crc32(json)).then_some(())?;
@@ -78,6 +79,7 @@ impl Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vfs::RealVfs;
 
     #[test]
     fn a_damaged_snapshot_falls_back_to_the_one_before() {
@@ -87,16 +89,20 @@ mod tests {
                 position,
                 ..Snapshot::default()
             };
-            snapshot.write(directory.path()).unwrap();
+            snapshot.write(&RealVfs, directory.path()).unwrap();
         }
         let newest = directory.path().join(format!("{:020}.snapshot", 3));
         let mut bytes = std::fs::read(&newest).unwrap();
         *bytes.last_mut().unwrap() ^= 1;
         std::fs::write(&newest, bytes).unwrap();
-        let loaded = Snapshot::load(directory.path(), 9).unwrap().unwrap();
+        let loaded = Snapshot::load(&RealVfs, directory.path(), 9)
+            .unwrap()
+            .unwrap();
         assert_eq!(loaded.position, 2);
         assert!(
-            Snapshot::load(directory.path(), 1).unwrap().is_none(),
+            Snapshot::load(&RealVfs, directory.path(), 1)
+                .unwrap()
+                .is_none(),
             "two are kept"
         );
     }

@@ -1,16 +1,17 @@
 //! What the index says of a record, found before the append's lock, or again from the log.
 
-use crate::batch::BatchHeader;
+use crate::batch::{BatchHeader, crc32};
 use crate::index::{TAG_UNKNOWN, key_hash};
 use crate::model::{Message, Properties, Timestamp, TopicName, property};
 use crate::queue::ProducerStamp;
 use crate::record::{RecordView, tag_hash};
+use crate::timers;
 use smallvec::SmallVec;
 
 /// The facts of one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Facts {
-    /// Messages in it.
+    /// Offsets it takes.
     pub(crate) count: u32,
     /// Hash of its tag, 0 for none, [`TAG_UNKNOWN`] for a batch.
     pub(crate) tag: i32,
@@ -22,6 +23,10 @@ pub(crate) struct Facts {
     pub(crate) producer: Option<ProducerStamp>,
     /// A message has a property that only core may set.
     pub(crate) has_reserved: bool,
+    /// A message asks to be delivered later.
+    pub(crate) is_delayed: bool,
+    /// The queue's number and the offset of the waiting record this is the outcome of.
+    pub(crate) settles: Option<(u32, u64)>,
 }
 
 impl Facts {
@@ -36,15 +41,17 @@ impl Facts {
             producer: header.producer_id,
             epoch: header.producer_epoch,
             first: header.base_sequence,
-            count: header.count,
+            count: header.offset_count(),
         });
         Self {
-            count: header.count,
+            count: header.offset_count(),
             tag: TAG_UNKNOWN,
             time_max: header.max_timestamp,
             keys: SmallVec::new(),
             producer,
             has_reserved: false,
+            is_delayed: false,
+            settles: None,
         }
     }
 
@@ -65,7 +72,8 @@ impl Facts {
     fn of_properties(topic: &str, properties: &Properties, born_at: Timestamp) -> Self {
         let mut tag = 0;
         let mut keys = SmallVec::new();
-        let mut has_reserved = false;
+        let (mut has_reserved, mut is_delayed) = (false, false);
+        let mut settles = None;
         for (name, value) in properties.iter() {
             match name {
                 property::TAGS => tag = tag_hash(value),
@@ -78,8 +86,25 @@ impl Facts {
                 | property::INNER_NUM
                 | property::INNER_MULTI_DISPATCH
                 | property::INNER_MULTI_QUEUE_OFFSET => has_reserved = true,
+                property::SETTLES => {
+                    has_reserved = true;
+                    settles = settled(value);
+                }
+                name if property::is_delay(name) => is_delayed = true,
                 _ => {}
             }
+        }
+        match topic {
+            property::TIMER_TOPIC => tag = timers::tag_of(properties),
+            property::HALF_TOPIC => {
+                tag = group_tag(
+                    properties
+                        .value(property::PRODUCER_GROUP)
+                        .unwrap_or_default(),
+                );
+                is_delayed = false;
+            }
+            _ => {}
         }
         Self {
             count: 1,
@@ -88,6 +113,20 @@ impl Facts {
             keys,
             producer: None,
             has_reserved,
+            is_delayed,
+            settles,
         }
     }
+}
+
+/// What the index keeps in place of the tag of a half message: whose it is. Not the hash of tags,
+/// in which different names are often the same.
+pub(crate) fn group_tag(group: &str) -> i32 {
+    crc32(group.as_bytes()).cast_signed()
+}
+
+/// Reads [`property::SETTLES`].
+fn settled(value: &str) -> Option<(u32, u64)> {
+    let (queue, offset) = value.split_once(':')?;
+    Some((queue.parse().ok()?, offset.parse().ok()?))
 }

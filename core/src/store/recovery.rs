@@ -3,16 +3,16 @@
 
 use super::append::{Chore, Store};
 use super::flusher::Flusher;
-use super::scan::Scanned;
-use super::segment::Segment;
+use super::mark::Mark;
 use super::staging::Staging;
 use super::tail::{OpenStretch, Tail};
-use super::{Facts, Health, Scan, Segments, StoreConfig, Watermark};
+use super::{Damages, Facts, Health, Scan, Segments, StoreConfig, Watermark};
 use crate::Error;
-use crate::index::Stretches;
+use crate::index::{Entry, INNER_NONE, Stretches};
 use crate::model::{Clock, PhysicalOffset, QueueOffset, property};
 use crate::queue::Queue;
-use crate::record::{RecordError, RecordView};
+use crate::record::RecordView;
+use crate::vfs::Vfs;
 use parking_lot::Mutex;
 use std::io;
 use std::net::SocketAddr;
@@ -24,9 +24,15 @@ use std::sync::mpsc::Sender;
 #[derive(Debug)]
 pub(crate) struct Opening {
     config: StoreConfig,
+    clock: Arc<dyn Clock>,
     segments: Arc<Segments>,
     stretches: Arc<Stretches>,
     covered: PhysicalOffset,
+    /// Everything before it was on the disk when the process ended.
+    flushed: PhysicalOffset,
+    mark: Mark,
+    damages: Damages,
+    health: Arc<Health>,
     tail: Tail,
     chores: Sender<Chore>,
 }
@@ -37,22 +43,46 @@ impl Opening {
     /// # Errors
     /// [`Error::Storage`].
     pub(crate) fn open(
+        vfs: &Arc<dyn Vfs>,
         directory: &Path,
         config: StoreConfig,
+        clock: Arc<dyn Clock>,
         chores: Sender<Chore>,
     ) -> Result<Self, Error> {
-        Self::try_open(directory, config, chores)
+        Self::try_open(vfs, directory, config, clock, chores)
             .map_err(|error| Error::Storage(format!("opening the store failed: {error}")))
     }
 
-    fn try_open(directory: &Path, config: StoreConfig, chores: Sender<Chore>) -> io::Result<Self> {
-        let segments = Segments::open(&directory.join("commitlog"), config.segment_bytes)?;
+    fn try_open(
+        vfs: &Arc<dyn Vfs>,
+        directory: &Path,
+        config: StoreConfig,
+        clock: Arc<dyn Clock>,
+        chores: Sender<Chore>,
+    ) -> io::Result<Self> {
+        let health = Arc::new(Health::default());
+        let (mark, flushed) = Mark::open(&**vfs, &directory.join("flushed"))?;
+        let segments = Segments::open(
+            Arc::clone(vfs),
+            &directory.join("commitlog"),
+            config.segment_bytes,
+            flushed,
+            config.mapped_bytes_max,
+            Arc::clone(&health),
+        )?;
         let all = segments.all();
         let (Some(first), Some(last)) = (all.first(), all.last()) else {
             return Err(io::Error::other("there is no segment"));
         };
-        let stretches = Stretches::open(&directory.join("index"), first.base(), last.end())?;
-        let covered = stretches.end().unwrap_or_else(|| first.base());
+        if last.end().get() < flushed {
+            let end = last.end();
+            return Err(io::Error::other(format!(
+                "the log ends at {end}, but was flushed up to {flushed}: its last segment is missing"
+            )));
+        }
+        let index = directory.join("index");
+        let stretches = Stretches::open(Arc::clone(vfs), &index, first.base(), last.end())?;
+        let covered = stretches.end();
         let tail = Tail {
             position: covered,
             segment: Arc::clone(last),
@@ -60,12 +90,18 @@ impl Opening {
             last_time: stretches.last_time().unwrap_or_default(),
             stretch: OpenStretch::new(covered),
         };
-        let (segments, stretches) = (Arc::new(segments), Arc::new(stretches));
+        let path = directory.join("damaged.json");
+        let damages = Damages::open(Arc::clone(vfs), Arc::clone(&clock), path)?;
         Ok(Self {
             config,
-            segments,
-            stretches,
+            clock,
+            segments: Arc::new(segments),
+            stretches: Arc::new(stretches),
             covered,
+            flushed: covered.max(PhysicalOffset::new(flushed)),
+            mark,
+            damages,
+            health,
             tail,
             chores,
         })
@@ -78,11 +114,7 @@ impl Opening {
 
     /// The log's first byte.
     pub(crate) fn start(&self) -> PhysicalOffset {
-        self.segments
-            .all()
-            .first()
-            .map(|segment| segment.base())
-            .unwrap_or_default()
+        self.segments.start()
     }
 
     /// The closed stretches.
@@ -92,32 +124,48 @@ impl Opening {
 
     /// A walk over the log from `position`.
     pub(crate) fn scan(&self, position: PhysicalOffset) -> Scan {
-        Scan::from(Arc::clone(&self.segments), position)
+        Scan::from(Arc::clone(&self.segments), position, self.flushed)
     }
 
     /// Takes a record of the walk into its queues: their next offsets, the producers' state, and
-    /// beyond the covered part the index. `lmq` finds further queues by topic.
+    /// beyond the covered part the index. `queue` is its own, unless its topic is no more; `lmq`
+    /// finds further queues by topic.
     pub(crate) fn replay(
         &mut self,
         record: &RecordView,
         facts: &Facts,
-        queue: &Arc<Queue>,
+        queue: Option<&Arc<Queue>>,
         lmq: impl Fn(&str) -> Option<Arc<Queue>>,
     ) {
         let position = record.position();
-        if let Some(stamp) = &facts.producer {
+        if let (Some(stamp), Some(queue)) = (&facts.producer, queue)
+            && !record.is_forwarded()
+            && !planted!("recover.forget_producers")
+        {
             queue
                 .producers
                 .lock()
                 .record(stamp, record.queue_offset(), record.stored_at());
         }
         if position >= self.covered {
+            let queue = queue.filter(|_| record.is_forwarded());
+            let breaks = queue.is_some_and(|queue| !queue.follows_forwarded(record.queue_offset()));
+            self.tail.stretch.is_full |= breaks;
             self.close_before(position, record.bytes().len() as u64);
             self.tail.index_keys(facts);
         }
-        self.enter(record, facts, queue, record.queue_offset());
-        for (name, offset) in multi_dispatch(record) {
-            if let Some(queue) = lmq(&name) {
+        if let Some(queue) = queue.filter(|_| record.is_forwarded()) {
+            self.enter_forwarded(record, facts, queue);
+        } else if let Some(queue) = queue {
+            self.enter(record, facts, queue, record.queue_offset());
+        }
+        let further = if record.is_forwarded() {
+            Vec::new()
+        } else {
+            multi_dispatch(record)
+        };
+        for (name, offset) in further {
+            if let Some(queue) = lmq(&name).filter(|queue| queue.admits(offset)) {
                 self.enter(
                     record,
                     &Facts {
@@ -130,18 +178,24 @@ impl Opening {
             }
         }
         if position >= self.covered {
-            self.tail.last_time = self.tail.last_time.max(record.stored_at());
+            if !record.is_forwarded() {
+                self.tail.last_time = self.tail.last_time.max(record.stored_at());
+            }
             self.tail.position = position.advance(record.bytes().len() as u64);
         }
     }
 
-    /// Passes a record of the walk whose topic is no more.
-    pub(crate) fn pass(&mut self, record: &RecordView) {
-        let (position, size) = (record.position(), record.bytes().len() as u64);
-        if position >= self.covered {
-            self.close_before(position, size);
-            self.tail.position = position.advance(size);
+    /// Passes bytes of the walk that are in no queue.
+    pub(crate) fn pass(&mut self, from: PhysicalOffset, to: PhysicalOffset) {
+        if from >= self.covered {
+            self.close_before(from, from.distance_to(to));
+            self.tail.position = to;
         }
+    }
+
+    /// What is known to be damaged.
+    pub(crate) const fn damages(&self) -> &Damages {
+        &self.damages
     }
 
     fn enter(&mut self, record: &RecordView, facts: &Facts, queue: &Arc<Queue>, base: QueueOffset) {
@@ -153,9 +207,27 @@ impl Opening {
         }
     }
 
+    fn enter_forwarded(&mut self, record: &RecordView, facts: &Facts, queue: &Arc<Queue>) {
+        if record.position() >= self.covered {
+            let entry = Entry {
+                base: record.queue_offset(),
+                count: facts.count,
+                position: record.position(),
+                size: u32::try_from(record.bytes().len()).unwrap_or(u32::MAX),
+                tag: facts.tag,
+                stored_at: record.stored_at(),
+                inner: INNER_NONE,
+            };
+            self.tail.index_forwarded(&entry, facts.time_max, queue);
+        }
+    }
+
     /// Closes stretches as they were, or would have been, closed before `position`.
     fn close_before(&mut self, position: PhysicalOffset, size: u64) {
-        let rolled = position != self.tail.position;
+        // Damage may go on to the segment's end, and then nothing is passed there.
+        let segment = self.segments.find(self.tail.stretch.base);
+        let rolled = position != self.tail.position
+            || segment.is_none_or(|segment| position >= segment.end());
         self.tail.position = position;
         let length = self.tail.stretch.base.distance_to(position);
         let is_full = self.tail.stretch.is_full || length + size > self.config.stretch_bytes;
@@ -168,64 +240,67 @@ impl Opening {
         }
     }
 
-    /// Ends recovery at `end`, where the walk found no further record because of `reason`.
+    /// Ends recovery at `end`, where the walk found no further record. What is after it was never
+    /// flushed, and is cut off.
     ///
     /// # Errors
-    /// [`Error::Storage`] when the damage is before the log's tail.
+    /// [`Error::Storage`].
     pub(crate) fn finish(
         mut self,
         end: PhysicalOffset,
-        reason: RecordError,
-        clock: Arc<dyn Clock>,
         store_host: SocketAddr,
     ) -> Result<Store, Error> {
-        let goes_on = |segment: &Arc<Segment>| {
-            segment.base() > end && matches!(self.scan(segment.base()).next(), Scanned::Record(_))
+        let from = if planted!("recover.skip_rewrite") {
+            end
+        } else {
+            self.flushed
         };
-        if end < self.covered || self.segments.all().iter().any(goes_on) {
-            return Err(Error::Storage(format!(
-                "the log is damaged at {end}: {reason}"
-            )));
-        }
+        let rewritten = self.segments.rewrite(from, end);
+        rewritten.map_err(|error| {
+            Error::Storage(format!("writing the tail at {end} again failed: {error}"))
+        })?;
+        crash_point!("recover.before_cut");
         self.segments.cut(end).map_err(|error| {
             Error::Storage(format!("cutting the tail at {end} failed: {error}"))
         })?;
+        crash_point!("recover.after_cut");
         let Some(segment) = self.segments.all().last().cloned() else {
             return Err(Error::Internal("there is no segment".to_owned()));
         };
         self.close_before(end, 0);
         self.tail.segment = segment;
         self.tail.position = end;
-        let health = Arc::new(Health::default());
         let appended = Arc::new(Watermark::at(end.get()));
         // What was found in the page cache may not be on the disk yet.
-        let flushed = Arc::new(Watermark::at(self.covered.get()));
-        let segments = Arc::clone(&self.segments);
+        let flushed = Arc::new(Watermark::at(self.flushed.get().min(end.get())));
         let flusher = Flusher::new(
             &self.config,
-            segments,
+            Arc::clone(&self.segments),
             Arc::clone(&appended),
             flushed,
-            Arc::clone(&health),
+            self.mark,
+            Arc::clone(&self.health),
         );
         Ok(Store {
             config: self.config,
             store_host,
-            clock,
+            clock: self.clock,
             segments: self.segments,
             stretches: self.stretches,
+            opened_at: end,
             tail: Mutex::new(self.tail),
             writer: Mutex::default(),
             appended,
             flusher: Arc::new(flusher),
-            health,
+            health: self.health,
+            damages: self.damages,
             chores: Mutex::new(self.chores),
         })
     }
 }
 
 /// The further queues a record is indexed in, with its offset in each.
-fn multi_dispatch(record: &RecordView) -> Vec<(String, QueueOffset)> {
+pub(crate) fn multi_dispatch(record: &RecordView) -> Vec<(String, QueueOffset)> {
     let properties = record.properties();
     let (Some(names), Some(offsets)) = (
         properties.value(property::INNER_MULTI_DISPATCH),

@@ -1,25 +1,20 @@
 //! One file of the commit log, named by the position of its first byte in 20 digits.
 
-use super::mapping::Mapping;
+use super::touched::Touched;
 use crate::model::PhysicalOffset;
+use crate::vfs::{Content, Vfs, VfsFile};
 use bytes::Bytes;
-use rustix::fs::{Advice, FallocateFlags};
-use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice};
-use std::num::NonZeroU64;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-/// Most slices of one vectored write (Linux' `IOV_MAX`).
-const SLICES_MAX: usize = 1024;
-
-/// A segment: written by `pwrite` at its end, read through a mapping.
+/// A segment: written at its end, read where it is written.
 #[derive(Debug)]
 pub(crate) struct Segment {
     base: PhysicalOffset,
     size: u64,
-    file: File,
-    mapping: Mapping,
+    file: Arc<dyn VfsFile>,
+    touched: Touched,
 }
 
 impl Segment {
@@ -28,51 +23,95 @@ impl Segment {
         directory.join(format!("{:020}", base.get()))
     }
 
-    /// Creates a segment with every block allocated, and makes its name durable.
-    pub(super) fn create(directory: &Path, base: PhysicalOffset, size: u64) -> io::Result<Self> {
+    /// The position in a file's name, when it is a segment's.
+    pub(super) fn base_of(path: &Path) -> Option<PhysicalOffset> {
+        let name = path.file_name()?.to_str()?;
+        let is_number = name.len() == 20 && name.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| name.parse().ok().map(PhysicalOffset::new))?
+    }
+
+    /// Creates a segment with every block allocated, and makes its name durable. It has its name
+    /// only once it is whole.
+    pub(super) fn create(
+        vfs: &dyn Vfs,
+        directory: &Path,
+        base: PhysicalOffset,
+        size: u64,
+    ) -> io::Result<Self> {
         let path = Self::path(directory, base);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&path)?;
-        if let Err(error) = rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, size) {
+        let unfinished = path.with_extension("unfinished");
+        let file = vfs.create(&unfinished)?;
+        crash_point!("segment.created");
+        if let Err(error) = file.allocate(size) {
             drop(file);
-            std::fs::remove_file(&path)?;
-            return Err(error.into());
+            vfs.remove(&unfinished)?;
+            return Err(error);
         }
-        file.sync_all()?;
-        File::open(directory)?.sync_all()?;
-        Self::from_file(file, base, size)
+        crash_point!("segment.allocated");
+        file.sync()?;
+        crash_point!("segment.synced");
+        vfs.rename(&unfinished, &path)?;
+        crash_point!("segment.named");
+        if !planted!("segment.forget_directory_sync") {
+            vfs.sync_directory(directory)?;
+        }
+        Ok(Self::of(base, size, file))
     }
 
-    /// Opens the segment that is in `directory`, whatever its size.
-    pub(super) fn open(directory: &Path, base: PhysicalOffset) -> io::Result<Self> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(Self::path(directory, base))?;
-        let size = file.metadata()?.len();
-        // A file that was not fully allocated before a crash has no block a mapping may hit.
-        rustix::fs::fallocate(&file, FallocateFlags::KEEP_SIZE, 0, size.max(1))?;
-        Self::from_file(file, base, size)
+    /// Opens the segment that is in `directory`, whatever its size. One that was cut short to less
+    /// than `whole` bytes gets zeros for what it has lost, which no record is made of.
+    pub(super) fn open(
+        vfs: &dyn Vfs,
+        directory: &Path,
+        base: PhysicalOffset,
+        whole: u64,
+    ) -> io::Result<Self> {
+        let file = vfs.open(&Self::path(directory, base))?;
+        let mut size = file.length()?;
+        if size < whole {
+            tracing::error!(%base, size, whole, "a segment was cut short");
+            file.allocate(whole)?;
+            file.sync()?;
+            size = whole;
+        }
+        Ok(Self::of(base, size, file))
     }
 
-    fn from_file(file: File, base: PhysicalOffset, size: u64) -> io::Result<Self> {
-        let length = usize::try_from(size).map_err(io::Error::other)?;
-        let mapping = Mapping::new(&file, length)?;
-        Ok(Self {
+    /// The segment that is in `directory`, to look at it: nothing of it is changed.
+    pub(super) fn look(
+        vfs: &Arc<dyn Vfs>,
+        path: PathBuf,
+        base: PhysicalOffset,
+    ) -> io::Result<Self> {
+        let file = Arc::new(Content::of(Arc::clone(vfs), path));
+        let size = file.length()?;
+        Ok(Self::of(base, size, file))
+    }
+
+    fn of(base: PhysicalOffset, size: u64, file: Arc<dyn VfsFile>) -> Self {
+        let touched = Touched::none(size);
+        Self {
             base,
             size,
             file,
-            mapping,
-        })
+            touched,
+        }
+    }
+
+    /// This expired segment as the one that starts at `base`; its old records stand at positions
+    /// that are not theirs and so never parse. The caller renames the file.
+    pub(super) fn recycled(&self, base: PhysicalOffset) -> Self {
+        Self::of(base, self.size, Arc::clone(&self.file))
     }
 
     /// The position of the first byte.
     pub(crate) const fn base(&self) -> PhysicalOffset {
         self.base
+    }
+
+    /// Bytes of the file.
+    pub(crate) const fn size(&self) -> u64 {
+        self.size
     }
 
     /// One past the position of the last byte.
@@ -82,11 +121,8 @@ impl Segment {
 
     /// `length` bytes from `position`, fewer at the segment's end. The caller has checked that
     /// they are below the log's `appended` mark.
-    pub(crate) fn slice(&self, position: PhysicalOffset, length: usize) -> Bytes {
-        let bytes = self.mapping.bytes();
-        let start = usize::try_from(self.base.distance_to(position)).unwrap_or(usize::MAX);
-        let start = start.min(bytes.len());
-        bytes.slice(start..start.saturating_add(length).min(bytes.len()))
+    pub(crate) fn slice(&self, position: PhysicalOffset, length: usize) -> io::Result<Bytes> {
+        self.file.read(self.base.distance_to(position), length)
     }
 
     /// Writes `slices` one after the other from `position` on.
@@ -95,65 +131,54 @@ impl Segment {
         position: PhysicalOffset,
         slices: &mut [IoSlice<'_>],
     ) -> io::Result<()> {
-        let mut at = self.base.distance_to(position);
-        let mut rest = slices;
-        while !rest.is_empty() {
-            let count = rest.len().min(SLICES_MAX);
-            let now = rest.get(..count).unwrap_or_default();
-            let written = rustix::io::pwritev(&self.file, now, at)?;
-            if written == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
-            }
-            at += u64::try_from(written).map_err(io::Error::other)?;
-            IoSlice::advance_slices(&mut rest, written);
-        }
-        Ok(())
+        self.file.write(slices, self.base.distance_to(position))
     }
 
     /// Makes everything written so far survive a power cut.
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+        self.file.sync()
     }
 
     /// Zeroes everything from `position` on, so that no stale record can be taken for a new one.
     pub(super) fn zero_from(&self, position: PhysicalOffset) -> io::Result<()> {
-        let start = self.base.distance_to(position);
-        let length = self.size.saturating_sub(start);
-        if length == 0 {
-            return Ok(());
-        }
-        let zeroed = rustix::fs::fallocate(&self.file, FallocateFlags::ZERO_RANGE, start, length);
-        if zeroed.is_err() {
-            self.write_zeros(start)?;
-        }
-        self.file.sync_data()
+        self.file.zero(self.base.distance_to(position)..self.size)?;
+        self.file.sync()
     }
 
-    fn write_zeros(&self, start: u64) -> io::Result<()> {
-        static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
-        let mut at = start;
-        while at < self.size {
-            let left = usize::try_from(self.size - at)
-                .unwrap_or(usize::MAX)
-                .min(ZEROS.len());
-            let zeros = ZEROS.get(..left).unwrap_or_default();
-            self.file.write_all_at(zeros, at)?;
-            at += u64::try_from(left).map_err(io::Error::other)?;
-        }
-        Ok(())
+    /// Starts to write what is dirty between two positions.
+    pub(super) fn write_back(&self, from: PhysicalOffset, to: PhysicalOffset) {
+        let (start, end) = (self.base.distance_to(from), self.base.distance_to(to));
+        self.file.write_back(start..end.min(self.size));
     }
 
     /// Drops the flushed bytes before `position` from the page cache.
     pub(super) fn forget_before(&self, position: PhysicalOffset) {
         let length = self.base.distance_to(position).min(self.size);
-        let advised = rustix::fs::fadvise(&self.file, 0, NonZeroU64::new(length), Advice::DontNeed);
-        if let Err(error) = advised {
-            tracing::debug!(%error, "dropping cached pages failed");
+        self.file.forget_before(length);
+    }
+
+    /// Enters that `length` bytes at `position` are about to be read; how many windows of the
+    /// mapping that adds to this process.
+    pub(super) fn touch(&self, position: PhysicalOffset, length: usize) -> u64 {
+        let at = self.base.distance_to(position);
+        let length = (length as u64).min(self.size.saturating_sub(at));
+        self.touched.enter(at, length)
+    }
+
+    /// Lets go of the pages of what was touched.
+    pub(super) fn release_touched(&self) {
+        if self.touched.clear() {
+            self.file.release_pages();
         }
     }
 
     /// Lets go of the pages readers have pulled into this process.
     pub(crate) fn release_pages(&self) {
-        self.mapping.release_pages();
+        self.file.release_pages();
+    }
+
+    /// Whether nobody holds bytes of it any more.
+    pub(super) fn give_up_reads(&self) -> bool {
+        self.file.give_up_reads()
     }
 }

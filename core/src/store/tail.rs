@@ -3,7 +3,7 @@
 use super::Facts;
 use super::segment::Segment;
 use super::staging::Staging;
-use crate::index::{ClosedStretch, Entry, INNER_NONE, KeyEntry, Stretches};
+use crate::index::{ClosedStretch, Entry, INNER_NONE, KeyEntry, Lane, Stretches};
 use crate::model::{PhysicalOffset, QueueOffset, Timestamp};
 use crate::queue::Queue;
 use crate::record::BLANK_BYTES;
@@ -28,8 +28,8 @@ pub(super) struct OpenStretch {
     pub(super) first_time: Option<Timestamp>,
     /// It must close before the next record, whatever its length.
     pub(super) is_full: bool,
-    /// Queues with entries in it.
-    touched: Vec<Arc<Queue>>,
+    /// Queues with entries in it, and in which lane.
+    touched: Vec<(Arc<Queue>, Lane)>,
     keys: Vec<KeyEntry>,
 }
 
@@ -81,7 +81,29 @@ impl Tail {
         let pushed = queue.push(&entry, facts.time_max, (self.stretch.base, first_time));
         self.stretch.is_full |= pushed.nearly_full;
         if pushed.is_first {
-            self.stretch.touched.push(Arc::clone(queue));
+            self.stretch.touched.push((Arc::clone(queue), Lane::Main));
+        }
+    }
+
+    /// Indexes the record at the tail's position, a copy of an older one, whose `entry` has all
+    /// but its position.
+    pub(super) fn index_forwarded(
+        &mut self,
+        entry: &Entry,
+        time_max: Timestamp,
+        queue: &Arc<Queue>,
+    ) {
+        self.stretch.first_time.get_or_insert(self.last_time);
+        let entry = Entry {
+            position: self.position,
+            ..*entry
+        };
+        let pushed = queue.push_forwarded(&entry, time_max, self.stretch.base);
+        self.stretch.is_full |= pushed.nearly_full;
+        if pushed.is_first {
+            self.stretch
+                .touched
+                .push((Arc::clone(queue), Lane::Forwarded));
         }
     }
 
@@ -114,7 +136,7 @@ impl Tail {
         let runs = stretch
             .touched
             .iter()
-            .map(|queue| (queue.number(), queue.close()))
+            .map(|(queue, lane)| ((queue.number(), *lane), queue.close(*lane)))
             .collect();
         let closed = Arc::new(ClosedStretch {
             base: stretch.base,
@@ -125,8 +147,8 @@ impl Tail {
             keys: stretch.keys,
         });
         stretches.push(Arc::clone(&closed));
-        for queue in stretch.touched {
-            queue.closed();
+        for (queue, lane) in stretch.touched {
+            queue.closed(lane);
         }
         Some(closed)
     }

@@ -1,21 +1,32 @@
-//! The one place with `unsafe`: a segment file mapped for reading.
-#![expect(unsafe_code, reason = "mapping a file cannot be said in safe Rust")]
+//! The one place with `unsafe`: a file mapped for reading, and a system call no crate wraps.
+#![expect(
+    unsafe_code,
+    reason = "neither mapping a file nor the call can be said in safe Rust"
+)]
 
 use bytes::Bytes;
 use memmap2::{MmapOptions, MmapRaw, UncheckedAdvice};
+use std::fmt;
 use std::fs::File;
 use std::io;
-use std::sync::Arc;
+use std::ops::Range;
+use std::os::fd::AsRawFd;
+use std::sync::{Arc, Weak};
 
 /// A read-only mapping of a whole file.
 ///
 /// Invariants its users keep: every block of the file is allocated before it is mapped (a hole
 /// on a full disk would be a SIGBUS), the file is never truncated while mapped, bytes below the
-/// log's `appended` mark never change, and nobody reads above that mark.
-#[derive(Clone, Debug)]
+/// log's `appended` mark never change while anybody holds them, and nobody reads above that mark.
 pub(super) struct Mapping {
     raw: Arc<MmapRaw>,
     bytes: Bytes,
+}
+
+impl fmt::Debug for Mapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mapping({} bytes)", self.bytes.len())
+    }
 }
 
 /// Gives `Bytes` the whole mapping and keeps it alive.
@@ -42,6 +53,11 @@ impl Mapping {
         &self.bytes
     }
 
+    /// Gives the mapping up: what is returned is alive as long as somebody holds bytes of it.
+    pub(super) fn give_up(self) -> Weak<MmapRaw> {
+        Arc::downgrade(&self.raw)
+    }
+
     /// Takes the mapping's pages out of this process (not out of the page cache), so that what
     /// was read once does not count as its memory for ever.
     pub(super) fn release_pages(&self) {
@@ -51,5 +67,24 @@ impl Mapping {
         if let Err(error) = released {
             tracing::debug!(%error, "releasing mapped pages failed");
         }
+    }
+}
+
+/// Starts to write the dirty pages of `range` and waits for nothing.
+pub(super) fn start_write_back(file: &File, range: &Range<u64>) -> io::Result<()> {
+    let signed = |value: u64| i64::try_from(value).map_err(io::Error::other);
+    let (start, length) = (
+        signed(range.start)?,
+        signed(range.end.saturating_sub(range.start))?,
+    );
+    // SAFETY: the descriptor is open for as long as `file` is borrowed, and the call touches no
+    // memory of this process.
+    let failed = unsafe {
+        libc::sync_file_range(file.as_raw_fd(), start, length, libc::SYNC_FILE_RANGE_WRITE)
+    };
+    if failed == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
     }
 }

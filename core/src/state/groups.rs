@@ -1,0 +1,86 @@
+//! What commands do to groups' progress.
+
+use super::command::{LeaseChange, OffsetChange};
+use super::machine::State;
+use crate::broker::CommittedOffset;
+
+impl State {
+    pub(super) fn commit_offsets(&mut self, group: String, offsets: Vec<OffsetChange>) {
+        let mut leases = self.leases.get_mut(&group);
+        let progress = self.groups.entry(group).or_default();
+        for change in offsets {
+            let of_topic = leases
+                .as_mut()
+                .and_then(|topics| topics.get_mut(&change.topic));
+            if let Some(queues) = of_topic
+                && let Some(leased) = queues.get_mut(&change.queue)
+            {
+                leased.commit(change.committed.offset);
+                if leased.is_plain() {
+                    queues.remove(&change.queue);
+                }
+            }
+            let queues = progress.entry(change.topic).or_default();
+            queues.insert(change.queue, change.committed);
+        }
+    }
+
+    pub(super) fn progress_leases(
+        &mut self,
+        group: &str,
+        committed_at: i64,
+        changes: Vec<LeaseChange>,
+    ) {
+        let committed = self.groups.entry(group.to_owned()).or_default();
+        for change in changes {
+            let offset = CommittedOffset {
+                offset: change.progress.settled.floor(),
+                leader_epoch: -1,
+                metadata: String::new(),
+                committed_at,
+            };
+            let queues = committed.entry(change.topic.clone()).or_default();
+            queues.insert(change.queue, offset);
+            if change.progress.is_plain() {
+                if let Some(topics) = self.leases.get_mut(group)
+                    && let Some(queues) = topics.get_mut(&change.topic)
+                {
+                    queues.remove(&change.queue);
+                }
+            } else {
+                let topics = self.leases.entry(group.to_owned()).or_default();
+                let queues = topics.entry(change.topic).or_default();
+                queues.insert(change.queue, change.progress);
+            }
+        }
+        if let Some(topics) = self.leases.get_mut(group) {
+            topics.retain(|_, queues| !queues.is_empty());
+            if topics.is_empty() {
+                self.leases.remove(group);
+            }
+        }
+    }
+
+    pub(super) fn delete_offsets(&mut self, group: &str, topic: &str) {
+        if let Some(progress) = self.groups.get_mut(group) {
+            progress.remove(topic);
+        }
+        if let Some(topics) = self.leases.get_mut(group) {
+            topics.remove(topic);
+        }
+    }
+
+    pub(super) fn delete_topic_leases(&mut self, topic: &str) {
+        for topics in self.leases.values_mut() {
+            topics.remove(topic);
+        }
+        self.drop_empty_leases();
+    }
+
+    fn drop_empty_leases(&mut self) {
+        self.leases.retain(|_, topics| {
+            topics.retain(|_, queues| !queues.is_empty());
+            !topics.is_empty()
+        });
+    }
+}
