@@ -169,6 +169,13 @@ static APIS: &[Api] = &[
         Handler::Now(|context, body| answer(context, body, topics::delete)),
     ),
     api(
+        21,
+        0,
+        2,
+        shapes::DELETE_RECORDS,
+        Handler::Now(|context, body| answer(context, body, topics::delete_records)),
+    ),
+    api(
         22,
         0,
         5,
@@ -190,11 +197,25 @@ static APIS: &[Api] = &[
         Handler::Now(|context, body| answer(context, body, configs::describe)),
     ),
     api(
+        33,
+        0,
+        2,
+        shapes::ALTER_CONFIGS,
+        Handler::Now(|context, body| answer(context, body, configs::replace)),
+    ),
+    api(
         37,
         0,
         3,
         shapes::CREATE_PARTITIONS,
         Handler::Now(|context, body| answer(context, body, topics::create_partitions)),
+    ),
+    api(
+        44,
+        0,
+        1,
+        shapes::INCREMENTAL_ALTER_CONFIGS,
+        Handler::Now(|context, body| answer(context, body, configs::alter)),
     ),
     api(
         60,

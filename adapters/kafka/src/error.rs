@@ -21,7 +21,7 @@ pub fn response_error(error: &Error) -> ResponseError {
         Error::OffsetOutOfRange { .. } => ResponseError::OffsetOutOfRange,
         Error::MessageTooLarge { .. } => ResponseError::MessageTooLarge,
         Error::Invalid(_) => ResponseError::InvalidRequest,
-        Error::CorruptBatch(_) => ResponseError::CorruptMessage,
+        Error::CorruptBatch(_) | Error::Damaged(_) => ResponseError::CorruptMessage,
         Error::OutOfOrderSequence { .. } => ResponseError::OutOfOrderSequenceNumber,
         Error::ProducerFenced { .. } => ResponseError::InvalidProducerEpoch,
         Error::Unauthenticated => ResponseError::SaslAuthenticationFailed,

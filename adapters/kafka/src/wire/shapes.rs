@@ -169,6 +169,18 @@ pub(crate) const DELETE_TOPICS: Shape = shape(
     ],
 );
 
+/// Key 21.
+pub(crate) const DELETE_RECORDS: Shape = shape(
+    2,
+    &[
+        always(Array(&Struct(&[
+            always(Text),
+            always(Array(&Struct(&[always(I32), always(I64)]))),
+        ]))),
+        always(I32),
+    ],
+);
+
 /// Key 22.
 pub(crate) const INIT_PRODUCER_ID: Shape = shape(
     2,
@@ -201,6 +213,19 @@ pub(crate) const DESCRIBE_CONFIGS: Shape = shape(
     ],
 );
 
+/// Key 33.
+pub(crate) const ALTER_CONFIGS: Shape = shape(
+    2,
+    &[
+        always(Array(&Struct(&[
+            always(I8),
+            always(Text),
+            always(Array(&Struct(&[always(Text), always(Text)]))),
+        ]))),
+        always(BOOL),
+    ],
+);
+
 /// Key 37.
 pub(crate) const CREATE_PARTITIONS: Shape = shape(
     2,
@@ -217,6 +242,19 @@ pub(crate) const CREATE_PARTITIONS: Shape = shape(
 
 /// Key 42.
 pub(crate) const DELETE_GROUPS: Shape = shape(2, &[always(Array(&Text))]);
+
+/// Key 44.
+pub(crate) const INCREMENTAL_ALTER_CONFIGS: Shape = shape(
+    1,
+    &[
+        always(Array(&Struct(&[
+            always(I8),
+            always(Text),
+            always(Array(&Struct(&[always(Text), always(I8), always(Text)]))),
+        ]))),
+        always(BOOL),
+    ],
+);
 
 /// Key 60.
 pub(crate) const DESCRIBE_CLUSTER: Shape = shape(0, &[always(BOOL), since(1, I8), since(2, BOOL)]);

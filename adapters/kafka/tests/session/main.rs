@@ -15,11 +15,14 @@
 
 mod bad_input;
 mod cluster;
+mod configs;
+mod delays;
 mod fetch;
 mod groups;
 mod offsets;
 mod peer;
 mod produce;
+mod records;
 mod restart;
 mod socket;
 mod topics;

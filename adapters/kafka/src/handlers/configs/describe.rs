@@ -2,9 +2,10 @@
 
 use super::topic::{Kind, TOPIC_SETTINGS, TopicSetting};
 use crate::context::RequestContext;
-use crate::error::NONE;
+use crate::error::{self, NONE};
 use crate::handlers::metadata::text;
 use crate::handlers::visible;
+use gantry_core::Error;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_configs_response::{
@@ -14,8 +15,10 @@ use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 use kafka_protocol::protocol::StrBytes;
 use std::collections::BTreeMap;
 
-const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
+/// A resource that is a topic.
+pub(super) const TOPIC: i8 = 2;
+/// A resource that is a broker.
+pub(super) const BROKER: i8 = 4;
 
 /// Where a value comes from: set on the topic.
 pub(crate) const SOURCE_TOPIC: i8 = 1;
@@ -24,8 +27,14 @@ const SOURCE_BROKER: i8 = 4;
 /// Where a value comes from: nobody has set it.
 pub(crate) const SOURCE_DEFAULT: i8 = 5;
 
-/// Why a resource is not described.
-struct Refusal(ResponseError, String);
+/// Why a resource is not described, or not altered.
+pub(super) struct Refusal(pub(super) ResponseError, pub(super) String);
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self(error::response_error(&error), error.to_string())
+    }
+}
 
 /// Describes the settings of topics and of this broker.
 pub(crate) fn describe(
@@ -108,13 +117,19 @@ pub(crate) fn topic_value(
     if let Some(value) = attributes.get(setting.name) {
         return (value.clone(), SOURCE_TOPIC);
     }
-    if setting.name == "max.message.bytes" {
-        let value = context.server.config.batch_bytes_max.to_string();
-        if value != setting.default {
-            return (value, SOURCE_BROKER);
-        }
+    let of_broker = match setting.name {
+        "max.message.bytes" => context.server.config.batch_bytes_max.to_string(),
+        "retention.ms" => match context.client.retention_ms() {
+            0 => "-1".to_owned(),
+            millis => millis.to_string(),
+        },
+        _ => setting.default.to_owned(),
+    };
+    if of_broker == setting.default {
+        (of_broker, SOURCE_DEFAULT)
+    } else {
+        (of_broker, SOURCE_BROKER)
     }
-    (setting.default.to_owned(), SOURCE_DEFAULT)
 }
 
 fn broker_settings(

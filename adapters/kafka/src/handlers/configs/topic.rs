@@ -110,12 +110,17 @@ pub(crate) const TOPIC_SETTINGS: &[TopicSetting] = &{
     ]
 };
 
+/// The setting of that name.
+pub(crate) fn setting_of(name: &str) -> Option<&'static TopicSetting> {
+    TOPIC_SETTINGS.iter().find(|setting| setting.name == name)
+}
+
 /// Checks a setting somebody wants to make.
 ///
 /// # Errors
 /// What is wrong with it, for people.
 pub(crate) fn check(name: &str, value: Option<&str>) -> Result<(), String> {
-    let Some(setting) = TOPIC_SETTINGS.iter().find(|setting| setting.name == name) else {
+    let Some(setting) = setting_of(name) else {
         return Err(format!("Unknown topic config name: {name}"));
     };
     let Some(value) = value else {

@@ -134,8 +134,13 @@ impl From<BatchError> for Refusal {
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
+        let code = match error {
+            // What can be invalid of a batch that parsed are its records.
+            Error::Invalid(_) => ResponseError::InvalidRecord,
+            _ => error::response_error(&error),
+        };
         Self {
-            error: error::response_error(&error),
+            error: code,
             message: Some(error.to_string()),
         }
     }

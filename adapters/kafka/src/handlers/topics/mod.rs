@@ -1,12 +1,14 @@
-//! CreateTopics, DeleteTopics, CreatePartitions.
+//! CreateTopics, DeleteTopics, DeleteRecords, CreatePartitions.
 
 mod create;
 mod delete;
 mod partitions;
+mod records;
 
 pub(crate) use create::create;
 pub(crate) use delete::delete;
 pub(crate) use partitions::create_partitions;
+pub(crate) use records::delete_records;
 
 use crate::error;
 use gantry_core::Error;
