@@ -9,6 +9,7 @@ pub mod codec;
 pub mod header;
 mod json;
 pub mod peer;
+pub mod pop;
 pub mod record;
 #[cfg(test)]
 mod testdata;

@@ -19,14 +19,20 @@ use tokio::sync::mpsc;
 pub struct BrokerConnection {
     session: Session,
     events: mpsc::Receiver<Event>,
+    /// Requests to the client on behalf of others.
+    requests: mpsc::Receiver<Frame>,
 }
 
 impl BrokerConnection {
     /// A connection that has just come from `peer`.
     #[must_use]
     pub fn new(role: Arc<BrokerRole>, peer: SocketAddr) -> Self {
-        let (session, events) = Session::new(role, peer);
-        Self { session, events }
+        let (session, events, requests) = Session::new(role, peer);
+        Self {
+            session,
+            events,
+            requests,
+        }
     }
 }
 
@@ -63,11 +69,19 @@ impl Protocol for BrokerConnection {
         cx: &mut Context<'_>,
         notice: &mut Outgoing,
     ) -> Poll<Result<(), DecodeError>> {
-        // The sender lives as long as the session.
-        let Some(event) = ready!(self.events.poll_recv(cx)) else {
-            return Poll::Pending;
-        };
-        self.session.notice(&event).write(notice);
-        Poll::Ready(Ok(()))
+        // Either sender lives as long as the session.
+        if let Poll::Ready(Some(request)) = self.requests.poll_recv(cx) {
+            request.write(notice);
+            return Poll::Ready(Ok(()));
+        }
+        loop {
+            let Some(event) = ready!(self.events.poll_recv(cx)) else {
+                return Poll::Pending;
+            };
+            if let Some(frame) = self.session.notice(&event) {
+                frame.write(notice);
+                return Poll::Ready(Ok(()));
+            }
+        }
     }
 }

@@ -53,9 +53,10 @@ impl From<Error> for Refusal {
             Error::Busy(_) => ResponseCode::SystemBusy,
             Error::FlushTimeout => ResponseCode::FlushDiskTimeout,
             Error::ShuttingDown | Error::DiskFull => ResponseCode::ServiceNotAvailable,
-            Error::GroupNotEmpty(_) | Error::Storage(_) | Error::Internal(_) => {
-                ResponseCode::SystemError
-            }
+            Error::GroupNotEmpty(_)
+            | Error::Damaged(_)
+            | Error::Storage(_)
+            | Error::Internal(_) => ResponseCode::SystemError,
         };
         Self::new(code, error.to_string())
     }

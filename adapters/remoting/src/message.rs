@@ -1,12 +1,17 @@
 //! A send request as core's message, and what the broker adds to it.
 
+use crate::error::Refusal;
 use bytes::{BufMut, Bytes, BytesMut};
 use gantry_core::model::{Properties, PropertyError, property};
-use gantry_remoting_protocol::{Text, record};
+use gantry_remoting_protocol::{ResponseCode, Text, record};
 
 /// Properties the broker writes anew into each record. A consumer that sends on what it received
 /// sends them along.
-const BROKERS_OWN: &[&str] = &[property::CRC32, property::INNER_MULTI_QUEUE_OFFSET];
+const BROKERS_OWN: &[&str] = &[
+    property::CRC32,
+    property::INNER_MULTI_QUEUE_OFFSET,
+    property::SETTLES,
+];
 
 /// `area` without what the broker writes itself; as it is, when there is none of that.
 pub(crate) fn without_brokers_own(area: Text) -> Text {
@@ -14,11 +19,21 @@ pub(crate) fn without_brokers_own(area: Text) -> Text {
     if !record::properties(&area).any(|(name, _)| is_own(name)) {
         return area;
     }
+    without(&area, is_own)
+}
+
+/// `area` without the properties whose name `is_dropped`.
+pub(crate) fn without(area: &Text, is_dropped: impl Fn(&str) -> bool) -> Text {
     let mut kept = String::with_capacity(area.len());
-    for (name, value) in record::properties(&area).filter(|(name, _)| !is_own(name)) {
+    for (name, value) in record::properties(area).filter(|(name, _)| !is_dropped(name)) {
         kept.extend([name, "\u{1}", value, "\u{2}"]);
     }
     kept.into()
+}
+
+/// The answer to a message whose properties cannot be.
+pub(crate) fn illegal(error: PropertyError) -> Refusal {
+    Refusal::new(ResponseCode::MessageIllegal, error.to_string())
 }
 
 /// What a producer's properties ask of the broker, found in one pass.
@@ -28,10 +43,10 @@ pub(crate) struct Wishes<'a> {
     pub(crate) unique_key: Option<&'a str>,
     /// `WAIT=false`: answered before the flush, whatever is configured.
     pub(crate) waits_not: bool,
-    /// A delay level, as it stands.
-    pub(crate) delay_level: Option<&'a str>,
-    /// One of the any-time delays, or the cancelling of one.
-    pub(crate) is_timed: bool,
+    /// A delay level, or a time.
+    pub(crate) is_delayed: bool,
+    /// The cancelling of a timed message in the way before recalls.
+    pub(crate) is_cancelling: bool,
     /// A half message (`TRAN_MSG=true`).
     pub(crate) is_transactional: bool,
 }
@@ -44,11 +59,9 @@ impl<'a> Wishes<'a> {
             match name {
                 property::UNIQ_KEY => wishes.unique_key = Some(value),
                 property::WAIT => wishes.waits_not = value.eq_ignore_ascii_case("false"),
-                property::DELAY => wishes.delay_level = Some(value),
                 "TRAN_MSG" => wishes.is_transactional = value.eq_ignore_ascii_case("true"),
-                "TIMER_DELAY_SEC" | "TIMER_DELAY_MS" | "TIMER_DELIVER_MS" | "TIMER_DEL_UNIQKEY" => {
-                    wishes.is_timed = true
-                }
+                name if property::is_delay(name) => wishes.is_delayed = true,
+                "TIMER_DEL_UNIQKEY" => wishes.is_cancelling = true,
                 _ => {}
             }
         }
@@ -159,7 +172,7 @@ mod tests {
         let expected = Wishes {
             unique_key: Some("1"),
             waits_not: true,
-            delay_level: Some("3"),
+            is_delayed: true,
             is_transactional: true,
             ..Wishes::default()
         };

@@ -3,8 +3,8 @@
 use crate::error::Refusal;
 use bytes::{Bytes, BytesMut};
 use gantry_connection::Outgoing;
-use gantry_remoting_protocol::Answer;
 use gantry_remoting_protocol::codec::ReplyTo;
+use gantry_remoting_protocol::{Answer, Request};
 use std::future::Future;
 use std::pin::Pin;
 
@@ -31,6 +31,21 @@ impl Frame {
         let mut head = BytesMut::with_capacity(HEAD_BYTES);
         let body_len = body.iter().map(Bytes::len).sum();
         to.answer(&answer.with_body(body_len), &mut head);
+        Self {
+            head: head.freeze(),
+            body,
+        }
+    }
+
+    /// A request of this broker's own with `body` behind it.
+    pub(crate) fn request(request: Request<'_>, body: Vec<Bytes>) -> Self {
+        let mut head = BytesMut::with_capacity(HEAD_BYTES);
+        let body_len = body.iter().map(Bytes::len).sum();
+        Request {
+            body_len,
+            ..request
+        }
+        .encode(&mut head);
         Self {
             head: head.freeze(),
             body,

@@ -1,20 +1,47 @@
 //! The JSON bodies of requests and answers, members in the alphabetical order Java writes.
 
+mod admin;
+mod assignment;
 mod client;
 mod name_server;
 mod queue;
+mod registration;
+mod subscription_group;
 mod topic;
 
 pub use crate::json::{BodyError, Style};
+pub use admin::{
+    BrokerConsumeStats, BrokerStatsData, BrokerStatsItem, ConsumeQueueEntries, ConsumeQueueEntry,
+    ConsumeTimeSpans, ConsumerOffsets, ConsumerStatus, CorrectionOffsets, GroupList,
+    GroupSubscription, ProducerInfo, ProducerTable, QueueAndOffset, QueueTimeSpan, ResetOffsets,
+    ResetOffsetsList,
+};
+pub use assignment::{
+    BatchAck, BatchAckRequest, MessageQueueAssignment, MessageRequestMode,
+    MessageRequestModeSetting, MessageRequestModeTable, QueryAssignmentRequest,
+    QueryAssignmentResponse,
+};
 pub use client::{
     CheckClientRequest, Connection, ConsumeFromWhere, ConsumeType, ConsumerConnection,
     ConsumerData, ConsumerIdList, HeartbeatData, MessageModel, ProducerConnection, ProducerData,
     SubscriptionData,
 };
-pub use name_server::{BrokerData, ClusterInfo, KvTable, QueueData, TopicList, TopicRouteData};
+pub use name_server::{
+    BrokerData, BrokerMemberGroup, BrokerMemberGroupAnswer, ClusterInfo, KvTable, QueueData,
+    TopicList, TopicQueueMapping, TopicRouteData,
+};
 pub use queue::{
     ConsumeStats, LockBatchRequest, LockBatchResponse, MessageQueue, OffsetWrapper, TopicOffset,
     TopicStats,
+};
+pub use registration::{
+    RegisterBrokerBody, Registration, TopicConfigWrapper, decode_compressed_registration,
+    decode_registration, registration_crc,
+};
+pub use subscription_group::{
+    CustomizedRetryPolicy, ExponentialRetryPolicy, GroupForbidden, GroupRetryPolicy,
+    RetryPolicyType, SimpleSubscription, SubscriptionGroupConfig, SubscriptionGroupList,
+    SubscriptionGroupTable,
 };
 pub use topic::{DataVersion, TopicConfig, TopicConfigList, TopicConfigTable};
 
@@ -53,6 +80,15 @@ pub fn fuzz_bodies(data: &[u8]) {
     survives::<TopicRouteData>(data);
     survives::<ClusterInfo>(data);
     survives::<TopicStats>(data);
+    survives::<ConsumerStatus>(data);
+    survives::<SubscriptionGroupConfig>(data);
+    survives::<SubscriptionGroupList>(data);
+    survives::<RegisterBrokerBody>(data);
+    let _ = decode_registration(data);
+    let _ = decode_compressed_registration(data, 1 << 20);
+    survives::<QueryAssignmentRequest>(data);
+    survives::<MessageRequestModeSetting>(data);
+    survives::<BatchAckRequest>(data);
 }
 
 #[cfg(test)]

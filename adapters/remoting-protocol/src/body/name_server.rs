@@ -13,6 +13,28 @@ pub struct TopicRouteData {
     pub order_topic_conf: Option<String>,
     /// The queues, one entry a broker.
     pub queue_datas: Vec<QueueData>,
+    /// 5.x: static topics, by broker name.
+    pub topic_queue_mapping_by_broker: Option<BTreeMap<String, TopicQueueMapping>>,
+}
+
+/// Which numbers a static topic's queues have on one broker. Only told on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct TopicQueueMapping {
+    /// The broker's name.
+    pub bname: String,
+    /// Number of the topic's queue to number of the broker's.
+    pub curr_id_map: BTreeMap<i32, i32>,
+    /// Whether it was moved away.
+    pub dirty: bool,
+    /// The larger wins.
+    pub epoch: i64,
+    /// Where the topic is known.
+    pub scope: String,
+    /// The topic.
+    pub topic: String,
+    /// Queues of the topic on all brokers.
+    pub total_queues: i32,
 }
 
 /// A broker with its replicas.
@@ -27,6 +49,28 @@ pub struct BrokerData {
     pub cluster: String,
     /// 5.x.
     pub enable_acting_master: bool,
+    /// 5.x: the zone it is in, when it says one.
+    pub zone_name: Option<String>,
+}
+
+/// The answer to `GET_BROKER_MEMBER_GROUP` (901).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct BrokerMemberGroupAnswer {
+    /// The master and its slaves.
+    pub broker_member_group: BrokerMemberGroup,
+}
+
+/// A master and its slaves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct BrokerMemberGroup {
+    /// `ip:port` by broker id.
+    pub broker_addrs: BTreeMap<i64, String>,
+    /// The name they share.
+    pub broker_name: String,
+    /// The cluster's name.
+    pub cluster: String,
 }
 
 /// A topic's queues on one broker.

@@ -1,6 +1,7 @@
 use super::{
-    CheckClientRequest, ClusterInfo, ConsumerIdList, HeartbeatData, KvTable, LockBatchRequest,
-    LockBatchResponse, Style, TopicConfig, TopicRouteData, TopicStats, decode, encode, fuzz_bodies,
+    CheckClientRequest, ClusterInfo, ConsumeFromWhere, ConsumeType, ConsumerIdList, HeartbeatData,
+    KvTable, LockBatchRequest, LockBatchResponse, MessageModel, Style, TopicConfig, TopicRouteData,
+    TopicStats, decode, encode, fuzz_bodies,
 };
 use crate::codec::{Command, decode as decode_frame};
 use crate::testdata::{connections, mutations};
@@ -166,6 +167,28 @@ fn recorded_requests_of_clients_are_read() {
             );
         }
     }
+}
+
+/// What `rocketmq-client-cpp` sends: enumerations as ordinals, versions as text.
+#[test]
+fn a_heartbeat_of_the_cpp_client_is_read() {
+    let body = b"{\"clientID\":\"2340-127.0.0.1@DEFAULT\",\"consumerDataSet\":[{\"consumeFromWhere\":0,\"consumeType\":1,\"groupName\":\"g1\",\"messageModel\":1,\"subscriptionDataSet\":[{\"subString\":\"*\",\"subVersion\":\"1795599558073\",\"topic\":\"%RETRY%g1\"},{\"subString\":\"*\",\"subVersion\":\"1795599558073\",\"topic\":\"t1\"}]}]}\n";
+    let heartbeat: HeartbeatData = decode(body).unwrap();
+    let [consumer] = heartbeat.consumer_data_set.as_slice() else {
+        panic!("{heartbeat:?}");
+    };
+    assert_eq!(
+        consumer.consume_from_where,
+        ConsumeFromWhere::ConsumeFromLastOffset
+    );
+    assert_eq!(consumer.consume_type, ConsumeType::ConsumePassively);
+    assert_eq!(consumer.message_model, MessageModel::Clustering);
+    assert_eq!(
+        consumer.subscription_data_set[1].sub_version,
+        1_795_599_558_073
+    );
+    let unknown = br#"{"consumerDataSet":[{"messageModel":9}]}"#;
+    assert!(decode::<HeartbeatData>(unknown).is_err());
 }
 
 #[test]

@@ -111,8 +111,8 @@ impl Fields {
         })
     }
 
-    /// Names and values as bytes, for headers read in one pass.
-    pub(crate) fn iter_bytes(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+    /// Names and values as bytes in the peer's order, for what reads or signs all of them.
+    pub fn iter_bytes(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.entries
             .iter()
             .flatten()

@@ -32,6 +32,24 @@ header! {
 }
 
 header! {
+    /// `RECALL_MESSAGE` (370).
+    RecallMessage<'a> {
+        /// The message's topic.
+        topic: &'a str = "topic",
+        /// What the send was answered with.
+        handle: &'a str = "recallHandle",
+    }
+}
+
+header! {
+    /// The answer to 370.
+    RecallResponse<'a> {
+        /// The `UNIQ_KEY` of the message that was taken back.
+        message_id: &'a str = "msgId",
+    }
+}
+
+header! {
     /// `CONSUMER_SEND_MSG_BACK` (36).
     SendMessageBack<'a> {
         /// Where the message lies in the commit log, in bytes.

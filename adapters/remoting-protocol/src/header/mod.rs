@@ -6,19 +6,38 @@
 mod client;
 mod name_server;
 mod offset;
+mod pop;
 mod pull;
+mod registration;
+mod reply;
 mod send;
 mod topic;
+mod transaction;
 
-pub use client::{GroupRequest, HeartbeatResponse, SendMessageBack, UnregisterClient};
-pub use name_server::{BrokerRequest, ClusterRequest, KvEntry, KvKey, KvNamespace, KvValue};
+pub use client::{
+    GroupRequest, HeartbeatResponse, RecallMessage, RecallResponse, SendMessageBack,
+    UnregisterClient,
+};
+pub use name_server::{
+    BrokerRequest, ClusterRequest, KvEntry, KvKey, KvNamespace, KvValue, RemoveTopic,
+};
 pub use offset::{
     OffsetResponse, QueryConsumerOffset, QueueRequest, SearchOffset, TimestampResponse,
     UpdateConsumerOffset, ViewMessage,
 };
+pub use pop::{
+    ChangeInvisibleResponse, NotificationRequest, NotificationResponse, PeekRequest,
+    PollingInfoResponse, PopRequest, PopResponse, ReceiptRequest,
+};
 pub use pull::{PullRequest, PullResponse, PullSysFlag};
+pub use registration::{
+    BrokerHeartbeat, BrokerIdentity, DataVersionChanged, MemberGroupRequest, MinBrokerId,
+    PermissionsAdded, PermissionsWiped, RegisterBroker, Registered,
+};
+pub use reply::PushReply;
 pub use send::{SendRequest, SendResponse};
 pub use topic::{CreateTopic, RouteRequest, TopicRequest};
+pub use transaction::{CheckTransaction, EndTransaction, ResumeCheck};
 
 use crate::codec::{
     Answer, Command, FRAME_BYTES_MAX, FieldError, FieldWriter, Fields, Text, decode,
@@ -54,7 +73,10 @@ pub fn fuzz_headers(data: &[u8]) {
         // The long names have no writer: no server sends them.
         drop(SendRequest::long(&command.fields));
         survive!(command: SendRequest<'_>, PullRequest<'_>, PullResponse, UnregisterClient<'_>,
-            QueryConsumerOffset<'_>, UpdateConsumerOffset<'_>, CreateTopic<'_>, RouteRequest<'_>);
+            QueryConsumerOffset<'_>, UpdateConsumerOffset<'_>, CreateTopic<'_>, RouteRequest<'_>,
+            RegisterBroker<'_>, BrokerIdentity<'_>, BrokerHeartbeat<'_>,
+            EndTransaction<'_>, CheckTransaction<'_>, ResumeCheck<'_>,
+            PopRequest<'_>, ReceiptRequest<'_>, NotificationRequest<'_>);
     }
 }
 

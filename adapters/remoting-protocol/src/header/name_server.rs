@@ -53,3 +53,13 @@ header! {
         broker_name: &'a str = "brokerName",
     }
 }
+
+header! {
+    /// `DELETE_TOPIC_IN_NAMESRV` (216).
+    RemoveTopic<'a> {
+        /// The topic.
+        topic: &'a str = "topic",
+        /// Only from the brokers of this cluster.
+        cluster_name: Option<&'a str> = "clusterName",
+    }
+}

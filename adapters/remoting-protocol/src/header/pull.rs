@@ -59,6 +59,12 @@ impl PullSysFlag {
         self.0 & 4 != 0
     }
 
+    /// Bit 8: the subscription is a Java class for a filter server, gone since RocketMQ 5.
+    #[must_use]
+    pub const fn has_class_filter(self) -> bool {
+        self.0 & 8 != 0
+    }
+
     /// Bit 16: from a lite pull consumer.
     #[must_use]
     pub const fn is_lite(self) -> bool {

@@ -220,6 +220,8 @@ pub struct SendResponse<'a> {
     pub region: &'a str,
     /// Whether clients should trace.
     pub is_traced: bool,
+    /// Takes a delayed message back, see [`crate::record::RecallHandle`].
+    pub recall_handle: Option<String>,
 }
 
 impl WriteFields for SendResponse<'_> {
@@ -233,6 +235,9 @@ impl WriteFields for SendResponse<'_> {
         out.bool("TRACE_ON", self.is_traced);
         out.text("MSG_REGION", self.region);
         out.int("queueOffset", self.queue_offset);
+        if let Some(handle) = &self.recall_handle {
+            out.text("recallHandle", handle);
+        }
     }
 }
 

@@ -162,6 +162,7 @@ fn recorded_answers_are_written_again_from_their_headers() {
                 transaction_id: answer.fields.text("transactionId"),
                 region: "DefaultRegion",
                 is_traced: true,
+                recall_handle: answer.fields.text("recallHandle").map(str::to_owned),
             };
             assert_same_fields(answer, &send);
             checked[1] += 1;

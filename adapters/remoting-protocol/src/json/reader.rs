@@ -366,11 +366,14 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        in_order: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, BodyError> {
         let name = self.scalar()?;
-        visitor.visit_enum(Name(&name))
+        // RocketMQ's C++ client sends where in the enumeration the value stands.
+        let ordinal = name.parse::<usize>().ok();
+        let by_ordinal = ordinal.and_then(|ordinal| in_order.get(ordinal));
+        visitor.visit_enum(Name(by_ordinal.unwrap_or(&&*name)))
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, BodyError> {

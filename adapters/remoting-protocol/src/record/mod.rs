@@ -4,11 +4,13 @@ mod batch;
 mod layout;
 mod message_id;
 mod properties;
+mod recall_handle;
 
 pub use batch::{SubMessage, SubMessages, fuzz_sub_messages, sub_messages};
 pub use layout::{Record, RecordError, Records, body_crc, fuzz_records, records};
 pub use message_id::{MessageId, MessageIdError};
 pub use properties::{java_hash, properties};
+pub use recall_handle::RecallHandle;
 
 /// The flag bits of a message that say how its record is laid out.
 pub mod sys_flag {

@@ -1,16 +1,16 @@
 //! Clients that come, stay and go: 34, 35, 38, 46, and the notices they get.
 
-use super::send_topic::ensure_topic;
-use super::subscription::{is_tags, unparsable, unsupported};
+use super::retry::retry_topic;
+use super::subscription::Wanted;
+use super::transaction;
 use crate::error::Refusal;
 use crate::names;
 use crate::reply::{Frame, Reply};
 use crate::role::BrokerRole;
 use crate::session::Session;
-use bytes::BytesMut;
 use gantry_core::groups::registry::{ConsumerBeat, Event, MessageModel};
 use gantry_core::groups::subscription::{Selector, Subscription};
-use gantry_core::model::{GroupName, Timestamp, TopicName, TopicSpec};
+use gantry_core::model::{GroupName, Timestamp, TopicName};
 use gantry_remoting_protocol::body::{
     self, CheckClientRequest, ConsumerData, ConsumerIdList, HeartbeatData,
     MessageModel as WireModel, Style, SubscriptionData,
@@ -21,6 +21,7 @@ use gantry_remoting_protocol::{Answer, Command, NoFields, Request, RequestCode, 
 /// 34: the client and its groups are alive.
 pub(crate) fn heartbeat(session: &Session, command: &Command) -> Result<Reply, Refusal> {
     let data: HeartbeatData = body::decode(&command.body)?;
+    session.peer().note_library(command);
     let heartbeat = Heartbeat {
         session,
         client: data.client_id.as_deref().unwrap_or_default(),
@@ -77,45 +78,62 @@ impl Heartbeat<'_> {
             ensure_retry_topic(role, name)?;
         }
         let subscriptions = consumer.subscription_data_set.iter();
-        let subscriptions = || subscriptions.filter_map(subscription).collect();
+        let subscriptions = || {
+            let usable = |data| subscription(role, name, data);
+            subscriptions.filter_map(usable).collect()
+        };
         let beat = ConsumerBeat {
-            group,
+            group: group.clone(),
             model,
             subscriptions: self.has_subscriptions.then(subscriptions),
             fingerprint: self.fingerprint,
         };
         let clients = &role.clients;
         let outcome = clients.consumer_beat(self.session.id(), self.client, beat, self.now)?;
+        role.consumer_facts
+            .note(&group, consumer, self.has_subscriptions);
         Ok(outcome.wants_subscriptions)
     }
 }
 
 /// The topic of a group's messages to try again. Clients ask for its route as soon as they run.
 fn ensure_retry_topic(role: &BrokerRole, group: &str) -> Result<(), Refusal> {
-    let name = format!("{}{group}", names::RETRY_PREFIX);
-    if role.client.topic(&name).is_some() {
-        return Ok(());
-    }
-    match TopicName::new(&name) {
-        Ok(name) => ensure_topic(role, &name, TopicSpec::with_queues(1)).map(|_| ()),
-        // The group's name fills all there is; it cannot have messages sent back.
-        Err(_) => Ok(()),
+    match names::retry_topic(group) {
+        Some(name) if role.client.topic(name.as_str()).is_none() => {
+            retry_topic(role, group).map(|_| ())
+        }
+        // It is there; or the group's name fills all there is, and it has nothing sent back.
+        _ => Ok(()),
     }
 }
 
-/// A subscription of a heartbeat; `None` for one nothing can match. What does not parse is
-/// reported when the client asks (46) or pulls.
-fn subscription(data: &SubscriptionData) -> Option<Subscription> {
-    let selector = if is_tags(data.expression_type.as_deref()) {
-        Selector::from_tags(&data.sub_string)?
-    } else {
-        Selector::Expression(data.sub_string.clone())
+/// A subscription of a heartbeat; `None` for one nothing can match. An expression that does not
+/// parse is reported when the client asks (46) or pulls.
+fn subscription(role: &BrokerRole, group: &str, data: &SubscriptionData) -> Option<Subscription> {
+    let known = role.clients.subscription(group, &data.topic);
+    let selector = match Wanted::from(data).selector(role, known.as_deref()) {
+        Ok(selector) => selector,
+        Err(refusal) if data.expression_type.as_deref() == Some("SQL92") => {
+            tracing::debug!(group, remark = refusal.remark, "unusable subscription");
+            Selector::Unusable(refusal.remark.into())
+        }
+        Err(_) => return None,
     };
     Some(Subscription {
         topic: TopicName::new(&data.topic).ok()?,
         version: data.sub_version,
         selector,
     })
+}
+
+impl<'a> From<&'a SubscriptionData> for Wanted<'a> {
+    fn from(data: &'a SubscriptionData) -> Self {
+        Self {
+            language: data.expression_type.as_deref(),
+            text: &data.sub_string,
+            is_class: data.class_filter_mode,
+        }
+    }
 }
 
 /// 35: the client leaves its groups.
@@ -150,19 +168,25 @@ pub(crate) fn consumer_list(role: &BrokerRole, command: &Command) -> Result<Repl
 }
 
 /// 46: whether a subscription can be served.
-pub(crate) fn check_config(command: &Command) -> Result<Reply, Refusal> {
+pub(crate) fn check_config(role: &BrokerRole, command: &Command) -> Result<Reply, Refusal> {
     let request: CheckClientRequest = body::decode(&command.body)?;
-    let data = request.subscription_data;
-    if !is_tags(data.expression_type.as_deref()) {
-        return Err(unsupported(data.expression_type.as_deref()));
-    }
-    Selector::from_tags(&data.sub_string).ok_or_else(unparsable)?;
+    let data = &request.subscription_data;
+    let known = role.clients.subscription(&request.group, &data.topic);
+    Wanted::from(data).selector(role, known.as_deref())?;
     Ok(Frame::answer(command.reply_to(), &Answer::OK).into())
 }
 
-/// The request that tells a client of an event.
-pub(crate) fn notice(role: &BrokerRole, event: &Event) -> Frame {
-    let Event::GroupChanged(group) = event;
+/// The request that tells a client of an event; `None` when the group's operator wants its
+/// members to find out by themselves.
+pub(crate) fn notice(role: &BrokerRole, event: &Event) -> Option<Frame> {
+    let group = match event {
+        Event::GroupChanged(group) => group,
+        Event::CheckTransaction(check) => return transaction::question(role, check),
+    };
+    let settings = role.groups.find(group.as_str());
+    if settings.is_some_and(|settings| !settings.notify_consumer_ids_changed_enable) {
+        return None;
+    }
     let header = GroupRequest {
         group: group.as_str(),
     };
@@ -173,10 +197,5 @@ pub(crate) fn notice(role: &BrokerRole, event: &Event) -> Frame {
         fields: Some(&header),
         body_len: 0,
     };
-    let mut head = BytesMut::new();
-    request.encode(&mut head);
-    Frame {
-        head: head.freeze(),
-        body: Vec::new(),
-    }
+    Some(Frame::request(request, Vec::new()))
 }

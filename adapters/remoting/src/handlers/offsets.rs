@@ -37,14 +37,23 @@ pub(super) fn commit(
     if known.is_some_and(|known| known.offset == offset.get()) {
         return Ok(());
     }
-    let commit = OffsetCommit {
-        topic: topic.name().clone(),
+    let commit = offset_commit(topic.name(), queue, offset);
+    Ok(role.client.commit_offsets(&group, vec![commit])?)
+}
+
+/// A commit without what only Kafka knows.
+pub(super) fn offset_commit(
+    topic: &TopicName,
+    queue: QueueId,
+    offset: QueueOffset,
+) -> OffsetCommit {
+    OffsetCommit {
+        topic: topic.clone(),
         queue,
         offset,
         leader_epoch: NO_EPOCH,
         metadata: String::new(),
-    };
-    Ok(role.client.commit_offsets(&group, vec![commit])?)
+    }
 }
 
 /// 15: stores a group's progress; it is never compared with what the queue holds.
@@ -72,6 +81,14 @@ pub(crate) fn update(role: &BrokerRole, command: &Command) -> Result<Reply, Refu
     let Some(queue) = QueueId::from_wire(request.queue_id) else {
         return Err(illegal(format!("queueId[{}] is illegal", request.queue_id)));
     };
+    let pending = role.resets.pending(request.group, request.topic, queue);
+    if pending.is_some_and(|target| target.to_wire() != offset) {
+        let answer = Answer {
+            remark: Some("Offset has been previously reset"),
+            ..Answer::OK.with_fields(&NoFields)
+        };
+        return Ok(Frame::answer(command.reply_to(), &answer).into());
+    }
     commit(role, request.group, &topic, queue, offset)?;
     let answer = Answer::OK.with_fields(&NoFields);
     Ok(Frame::answer(command.reply_to(), &answer).into())
@@ -108,7 +125,7 @@ pub(crate) fn query(role: &BrokerRole, command: &Command) -> Result<Reply, Refus
 }
 
 /// Whether the queue still has its first message, and that is near the log's end.
-fn replays_from_zero(role: &BrokerRole, topic: &Arc<Topic>, queue: QueueId) -> bool {
+pub(super) fn replays_from_zero(role: &BrokerRole, topic: &Arc<Topic>, queue: QueueId) -> bool {
     let range = role.client.offset_range(topic, queue).unwrap_or_default();
     if range.start > QueueOffset::ZERO || range.end == QueueOffset::ZERO {
         return false;

@@ -5,10 +5,14 @@ use super::subscription::filter_of;
 use crate::error::Refusal;
 use crate::names;
 use crate::reply::{Frame, Reply};
+use crate::role::BrokerRole;
 use crate::session::Session;
+use crate::statistics::GroupTraffic;
 use bytes::Bytes;
-use gantry_core::model::{OffsetRange, QueueId, QueueOffset};
-use gantry_core::{Client, Error, FetchLimits, FetchQueue, Fetched, TagFilter, Topic};
+use gantry_core::groups::registry::MessageModel;
+use gantry_core::model::{OffsetRange, QueueId, QueueOffset, Timestamp};
+use gantry_core::traffic::Amount;
+use gantry_core::{Error, FetchQueue, Selected, Topic};
 use gantry_remoting_protocol::codec::ReplyTo;
 use gantry_remoting_protocol::header::{PullRequest, PullResponse};
 use gantry_remoting_protocol::{Answer, Command, FRAME_BYTES_MAX, ResponseCode};
@@ -23,10 +27,12 @@ const HEAD_BYTES_MAX: usize = 4096;
 /// A pull that has passed all checks.
 #[derive(Debug)]
 struct Pull {
-    client: Client,
+    role: Arc<BrokerRole>,
+    /// The group, and its counters in the topic, if it has some.
+    group: String,
+    traffic: Option<Arc<GroupTraffic>>,
     reply_to: ReplyTo,
     queue: FetchQueue,
-    messages_max: u32,
 }
 
 /// What a pull found: messages, or why there are none.
@@ -46,6 +52,13 @@ pub(crate) fn pull(session: &Session, command: &Command) -> Result<Reply, Refusa
     let queue = queue_of(&topic, &request)?;
     let filter = filter_of(role, &request)?;
     let flags = request.flags();
+    if let Some(target) = role.resets.take(request.group, request.topic, queue)
+        && target.to_wire() != request.queue_offset
+    {
+        let range = role.client.offset_range(&topic, queue)?;
+        let found = Found::none(ResponseCode::PullOffsetMoved, target, range);
+        return Ok(found.frame(command.reply_to()).into());
+    }
     if flags.has_commit() && flags.may_suspend() {
         offsets::commit(role, request.group, &topic, queue, request.commit_offset)?;
     }
@@ -57,9 +70,10 @@ pub(crate) fn pull(session: &Session, command: &Command) -> Result<Reply, Refusa
     let wanted = u32::try_from(request.max_messages).unwrap_or(0).max(1);
     let messages_max = wanted.min(role.config.pull_messages_max);
     let pull = Pull {
-        client: role.client.clone(),
+        role: Arc::clone(role),
+        group: request.group.to_owned(),
+        traffic: role.statistics.of(request.topic, request.group),
         reply_to: command.reply_to(),
-        messages_max,
         queue: FetchQueue {
             topic,
             queue,
@@ -69,9 +83,13 @@ pub(crate) fn pull(session: &Session, command: &Command) -> Result<Reply, Refusa
             filter,
         },
     };
+    let begun_at = role.clock.now();
     let found = pull.look()?;
+    let now = role.clock.now();
+    role.statistics.pulls.count(now.millis_since(begun_at));
     let wait = hold_time(session, &request);
     if found.code != ResponseCode::PullNotFound || wait.is_zero() {
+        pull.count(&found, now);
         return Ok(found.frame(pull.reply_to).into());
     }
     let Ok(held) = Arc::clone(session.held_pulls()).try_acquire_owned() else {
@@ -85,9 +103,15 @@ pub(crate) fn pull(session: &Session, command: &Command) -> Result<Reply, Refusa
 }
 
 fn readable_topic(session: &Session, request: &PullRequest<'_>) -> Result<Arc<Topic>, Refusal> {
+    if !session.role().permission().is_readable() {
+        let ip = session.role().config.advertised_address.ip();
+        let remark = format!("the broker[{ip}] pulling message is forbidden");
+        return Err(Refusal::new(ResponseCode::NoPermission, remark));
+    }
     if !names::is_legal_group(request.group) {
         return Err(Refusal::group_not_found(request.group));
     }
+    check_group(session.role(), request)?;
     let topic = session.role().client.topic(request.topic);
     let Some(topic) = topic.filter(|_| !names::is_hidden_topic(request.topic)) else {
         return Err(Refusal::topic_not_found(request.topic));
@@ -97,6 +121,30 @@ fn readable_topic(session: &Session, request: &PullRequest<'_>) -> Result<Arc<To
     }
     let remark = format!("the topic[{}] pulling message is forbidden", request.topic);
     Err(Refusal::new(ResponseCode::NoPermission, remark))
+}
+
+/// Whether the group's operator lets it pull this topic.
+fn check_group(role: &BrokerRole, request: &PullRequest<'_>) -> Result<(), Refusal> {
+    let group = request.group;
+    let refuse = |remark| Err(Refusal::new(ResponseCode::NoPermission, remark));
+    if let Some(settings) = role.groups.find(group) {
+        if !settings.consume_enable {
+            return refuse(format!("subscription group no permission, {group}"));
+        }
+        let is_broadcast = || role.clients.model(group) == Some(MessageModel::Broadcasting);
+        if !settings.consume_broadcast_enable && is_broadcast() {
+            return refuse(format!(
+                "the consumer group[{group}] can not consume by broadcast way"
+            ));
+        }
+    }
+    if !role.groups.may_read(group, request.topic) {
+        let topic = request.topic;
+        return refuse(format!(
+            "the consumer group[{group}] is forbidden for topic[{topic}]"
+        ));
+    }
+    Ok(())
 }
 
 fn queue_of(topic: &Topic, request: &PullRequest<'_>) -> Result<QueueId, Refusal> {
@@ -122,30 +170,73 @@ fn hold_time(session: &Session, request: &PullRequest<'_>) -> Duration {
 impl Pull {
     /// What is there now.
     fn look(&self) -> Result<Found, Refusal> {
-        let queues = std::slice::from_ref(&self.queue);
-        let mut fetched = self.client.fetch_now(queues, self.queue.bytes_max);
-        self.found(fetched.pop())
+        self.found(self.role.client.select_now(&self.queue))
     }
 
     /// What is there when a message has come, or `wait` is over.
     async fn wait(self, wait: Duration) -> Frame {
-        let limits = FetchLimits {
-            bytes_max: self.queue.bytes_max,
-            bytes_min: 1,
-            wait,
+        // Before the look at the reset, so that none is missed between the two.
+        let moved = self
+            .traffic
+            .as_deref()
+            .map(|traffic| traffic.moved.notified());
+        let select = || self.role.client.select(self.queue.clone(), wait);
+        let selected = match (self.moved(), moved) {
+            (Some(found), _) => return found.frame(self.reply_to),
+            (None, None) => Some(select().await),
+            (None, Some(moved)) => tokio::select! {
+                selected = select() => Some(selected),
+                () = moved => None,
+            },
         };
-        let queues = std::slice::from_ref(&self.queue);
-        let mut fetched = self.client.fetch(queues, limits).await;
-        match self.found(fetched.pop()) {
-            Ok(found) => found.frame(self.reply_to),
+        if let Some(found) = self.moved() {
+            return found.frame(self.reply_to);
+        }
+        let found = match selected {
+            None => self.look(),
+            Some(selected) => self.found(selected),
+        };
+        match found {
+            Ok(found) => {
+                self.count(&found, self.role.clock.now());
+                found.frame(self.reply_to)
+            }
             Err(refusal) => Frame::refusal(self.reply_to, &refusal),
         }
     }
 
-    fn found(&self, fetched: Option<Result<Fetched, Error>>) -> Result<Found, Refusal> {
-        match fetched {
-            Some(Ok(fetched)) => self.messages(&fetched),
-            Some(Err(Error::OffsetOutOfRange { requested, range })) => {
+    /// Where an operator has moved the group meanwhile, if elsewhere.
+    fn moved(&self) -> Option<Found> {
+        let FetchQueue { topic, queue, .. } = &self.queue;
+        let name = topic.name().as_str();
+        let target = self.role.resets.take(&self.group, name, *queue)?;
+        if target == self.queue.offset {
+            return None;
+        }
+        let range = self.role.client.offset_range(topic, *queue).ok()?;
+        Some(Found::none(ResponseCode::PullOffsetMoved, target, range))
+    }
+
+    /// Counts the answer.
+    fn count(&self, found: &Found, now: Timestamp) {
+        let count = u64::try_from(found.messages.len()).unwrap_or(u64::MAX);
+        let bytes = found.messages.iter().map(Bytes::len).sum::<usize>();
+        let amount = Amount {
+            messages: count,
+            bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
+            times: 1,
+        };
+        let traffic = self.traffic.as_deref();
+        self.role.statistics.count_pull(traffic, amount, now);
+        if let Some(traffic) = traffic {
+            traffic.note_position(self.queue.queue, found.next_offset);
+        }
+    }
+
+    fn found(&self, selected: Result<Selected, Error>) -> Result<Found, Refusal> {
+        match selected {
+            Ok(selected) => self.messages(selected),
+            Err(Error::OffsetOutOfRange { requested, range }) => {
                 let next = if requested < range.start {
                     range.start
                 } else {
@@ -153,28 +244,16 @@ impl Pull {
                 };
                 Ok(Found::none(ResponseCode::PullOffsetMoved, next, range))
             }
-            Some(Err(error)) => Err(error.into()),
-            None => Err(Error::Internal("a fetch without an outcome".to_owned()).into()),
+            Err(error) => Err(error.into()),
         }
     }
 
-    fn messages(&self, fetched: &Fetched) -> Result<Found, Refusal> {
-        let range = fetched.range;
-        let filter: Option<&TagFilter> = self.queue.filter.as_deref();
-        let (views, mut next) =
-            self.client
-                .messages(fetched, self.queue.offset, self.messages_max, filter)?;
-        let mut room = self.queue.bytes_max;
-        let mut messages = Vec::with_capacity(views.len());
-        for view in views {
-            // A record of a batch may be far larger as a message than it was in the batch.
-            if view.bytes.len() > room && !messages.is_empty() {
-                next = view.offset;
-                break;
-            }
-            room = room.saturating_sub(view.bytes.len());
-            messages.push(view.bytes);
-        }
+    fn messages(&self, selected: Selected) -> Result<Found, Refusal> {
+        let messages: Vec<Bytes> = selected
+            .messages
+            .into_iter()
+            .map(|view| view.bytes)
+            .collect();
         if let [only] = messages.as_slice()
             && only.len() > FRAME_BYTES_MAX.saturating_sub(HEAD_BYTES_MAX)
         {
@@ -184,15 +263,15 @@ impl Pull {
         }
         let code = if !messages.is_empty() {
             ResponseCode::Success
-        } else if next > self.queue.offset {
+        } else if selected.next_offset > self.queue.offset {
             ResponseCode::PullRetryImmediately
         } else {
             ResponseCode::PullNotFound
         };
         Ok(Found {
             code,
-            next_offset: next,
-            range,
+            next_offset: selected.next_offset,
+            range: selected.range,
             messages,
         })
     }

@@ -5,6 +5,7 @@ use crate::reply::{Frame, Reply};
 use crate::role::BrokerRole;
 use bytes::Bytes;
 use gantry_core::model::Timestamp;
+use gantry_core::record::RecordView;
 use gantry_remoting_protocol::codec::{FieldWriter, WriteFields};
 use gantry_remoting_protocol::{Answer, Command, ResponseCode};
 
@@ -43,24 +44,30 @@ pub(crate) fn by_key(role: &BrokerRole, command: &Command) -> Result<Reply, Refu
     };
     let times = Timestamp::from_millis(from)..Timestamp::from_millis(to.saturating_add(1));
 
-    let mut found = role.client.query_key(topic, key, &times, limit);
-    found.sort_by_key(|record| record.position);
+    let found = role.client.query_key(topic, key, &times, limit);
+    // The newest come first, and are sent last.
+    let mut found: Vec<RecordView> = found
+        .iter()
+        .rev()
+        .filter_map(|message| RecordView::parse(&message.bytes).ok())
+        .collect();
+    found.sort_by_key(RecordView::position);
     let Some(last) = found.last() else {
         let remark = "can not find message, maybe time range not correct";
         return Err(Refusal::new(ResponseCode::QueryNotFound, remark));
     };
     let header = IndexedTo {
-        time: last.stored_at.millis(),
-        position: last.position.get().cast_signed(),
+        time: last.stored_at().millis(),
+        position: last.position().get().cast_signed(),
     };
     let mut room = role.config.pull_bytes_max;
     let mut body: Vec<Bytes> = Vec::new();
     for record in found {
-        if record.bytes.len() > room && !body.is_empty() {
+        if record.bytes().len() > room && !body.is_empty() {
             break;
         }
-        room = room.saturating_sub(record.bytes.len());
-        body.push(record.bytes);
+        room = room.saturating_sub(record.bytes().len());
+        body.push(record.bytes().clone());
     }
     let answer = Answer::OK.with_fields(&header);
     Ok(Frame::with_body(command.reply_to(), &answer, body).into())

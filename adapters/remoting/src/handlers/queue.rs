@@ -4,8 +4,9 @@ use crate::error::Refusal;
 use crate::names;
 use crate::reply::{Frame, Reply};
 use crate::role::BrokerRole;
+use bytes::Bytes;
 use gantry_core::model::{OffsetRange, PhysicalOffset, QueueId, QueueOffset, Timestamp};
-use gantry_core::{Fetched, Topic};
+use gantry_core::{Error, Topic};
 use gantry_remoting_protocol::header::{
     OffsetResponse, QueueRequest, SearchOffset, TimestampResponse, ViewMessage,
 };
@@ -90,19 +91,19 @@ pub(crate) fn view(role: &BrokerRole, command: &Command) -> Result<Reply, Refusa
         Refusal::new(ResponseCode::SystemError, remark)
     };
     let position = u64::try_from(offset).map_err(|_| not_found())?;
-    let record = role.client.record_at(PhysicalOffset::new(position));
-    let record = record.map_err(|_| not_found())?;
-    let base = record.base_offset;
-    let fetched = Fetched {
-        next_offset: base.advance(u64::from(record.count)),
-        range: OffsetRange {
-            start: base,
-            end: base.advance(u64::from(record.count)),
-        },
-        records: vec![record],
-    };
-    let (messages, _) = role.client.messages(&fetched, base, 1, None)?;
-    let message = messages.into_iter().next().ok_or_else(not_found)?;
-    let body = vec![message.bytes];
+    let message = message_at(role, PhysicalOffset::new(position))?;
+    let body = vec![message.ok_or_else(not_found)?];
     Ok(Frame::with_body(command.reply_to(), &Answer::OK, body).into())
+}
+
+/// The message that is stored at `position`, of a batch its first; `None` when none is.
+pub(super) fn message_at(
+    role: &BrokerRole,
+    position: PhysicalOffset,
+) -> Result<Option<Bytes>, Refusal> {
+    match role.client.message_at(position, None) {
+        Ok(message) => Ok(Some(message.bytes)),
+        Err(Error::Invalid(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }

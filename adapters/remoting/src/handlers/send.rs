@@ -1,16 +1,17 @@
 //! Sends: 10, 310 and 320. Those that came with one read of the socket become one `produce`.
 
+use super::retry;
 use super::send_answer::Sent;
 use super::send_topic::{queue_of, topic_of};
 use crate::connection::BrokerConnection;
 use crate::error::Refusal;
-use crate::message::{PropertyStage, Wishes, without_brokers_own};
+use crate::message::{PropertyStage, Wishes, illegal, without_brokers_own};
 use crate::names;
 use crate::reply::Frame;
 use crate::role::BrokerRole;
 use bytes::Bytes;
 use gantry_connection::Replies;
-use gantry_core::model::{Message, Properties, PropertyError, QueueId, SysFlag, Timestamp};
+use gantry_core::model::{Message, Properties, QueueId, SysFlag, Timestamp};
 use gantry_core::{Durability, Error, Payload, ProduceItem, Topic};
 use gantry_remoting_protocol::codec::ReplyTo;
 use gantry_remoting_protocol::header::SendRequest;
@@ -30,6 +31,8 @@ struct Slot {
     reply_to: Option<ReplyTo>,
     queue: QueueId,
     unique_key: Option<Bytes>,
+    /// Of a message that is to be delivered later: its topic, which a recall names.
+    topic: Option<Arc<Topic>>,
     records: usize,
 }
 
@@ -73,8 +76,14 @@ impl SendStage {
     ) -> Result<(), Refusal> {
         let mut send = SendRequest::of(command)?;
         send.properties = without_brokers_own(send.properties);
-        let topic = topic_of(&self.role, &send)?;
-        let queue = queue_of(&self.role, &topic, &send)?;
+        let (topic, queue) = match retry::dead_letter_of(&self.role, &mut send)? {
+            Some(topic) => (topic, QueueId::new(0)),
+            None => {
+                let topic = topic_of(&self.role, &send)?;
+                let queue = queue_of(&self.role, &topic, &send)?;
+                (topic, queue)
+            }
+        };
         let wishes = Wishes::read(record::properties(&send.properties));
         check(&wishes, &send)?;
         let durability = if wishes.waits_not {
@@ -91,12 +100,14 @@ impl SendStage {
             reply_to: (!command.flag.is_oneway()).then(|| command.reply_to()),
             queue,
             unique_key,
+            topic: wishes.is_delayed.then(|| Arc::clone(&topic)),
             records: 1,
         };
+        let is_half = is_half(&wishes, &send);
         let slot = if send.is_batch {
             self.stage_batch(&send, slot, &topic, &command.body)?
         } else {
-            self.stage_single(&send, slot, topic, command.body.clone())?
+            self.stage_single(&send, slot, topic, command.body.clone(), is_half)?
         };
         self.slots.push(slot);
         Ok(())
@@ -108,6 +119,7 @@ impl SendStage {
         mut slot: Slot,
         topic: Arc<Topic>,
         body: Bytes,
+        is_half: bool,
     ) -> Result<Slot, Refusal> {
         let made = match slot.unique_key {
             Some(_) => None,
@@ -117,7 +129,12 @@ impl SendStage {
         let properties = self.properties.extend(area, made.as_deref());
         let message = self.message(send, send.flag, properties.map_err(illegal)?, body);
         slot.unique_key = slot.unique_key.or_else(|| made.map(Bytes::from));
-        self.items.push(item(topic, slot.queue, message));
+        let payload = if is_half {
+            Payload::Half(message)
+        } else {
+            Payload::Message(message)
+        };
+        self.items.push(item(topic, slot.queue, payload));
         Ok(slot)
     }
 
@@ -147,7 +164,8 @@ impl SendStage {
             let properties = properties.map_err(illegal)?;
             check(&Wishes::read(properties.iter()), send)?;
             let message = self.message(send, sent.flag, properties, sent.body);
-            items.push(item(Arc::clone(topic), slot.queue, message));
+            let payload = Payload::Message(message);
+            items.push(item(Arc::clone(topic), slot.queue, payload));
         }
         if items.is_empty() {
             let remark = "the batch has no messages";
@@ -182,7 +200,10 @@ impl SendStage {
             return;
         }
         let items = std::mem::take(&mut self.items);
+        let begun_at = self.role.clock.now();
         let mut results = self.role.client.produce(items, self.durability).into_iter();
+        let took = self.role.clock.now().millis_since(begun_at);
+        self.role.statistics.sends.count(took);
         for slot in self.slots.drain(..) {
             let receipts: Result<_, Error> = results.by_ref().take(slot.records).collect();
             let Some(reply_to) = slot.reply_to else {
@@ -192,6 +213,7 @@ impl SendStage {
                 reply_to,
                 queue: slot.queue,
                 unique_key: slot.unique_key,
+                topic: slot.topic,
             };
             match receipts {
                 Ok(receipts) => sent.answer(&self.role, receipts, replies),
@@ -201,11 +223,11 @@ impl SendStage {
     }
 }
 
-fn item(topic: Arc<Topic>, queue: QueueId, message: Message) -> ProduceItem {
+fn item(topic: Arc<Topic>, queue: QueueId, payload: Payload) -> ProduceItem {
     ProduceItem {
         topic,
         queue,
-        payload: Payload::Message(message),
+        payload,
         also: Vec::new(),
     }
 }
@@ -217,25 +239,29 @@ fn slice_of(send: &SendRequest<'_>, part: &str) -> Bytes {
         .slice_ref(part.as_bytes())
 }
 
-fn illegal(error: PropertyError) -> Refusal {
-    Refusal::new(ResponseCode::MessageIllegal, error.to_string())
+/// Whether a message waits for the end of its transaction. One that a consumer of an old client
+/// sends back for another try has been committed already.
+const fn is_half(wishes: &Wishes<'_>, send: &SendRequest<'_>) -> bool {
+    wishes.is_transactional && !(wishes.is_delayed && send.reconsume_times > 0)
 }
 
 /// Refuses what this broker would have to deliver otherwise than asked.
 fn check(wishes: &Wishes<'_>, send: &SendRequest<'_>) -> Result<(), Refusal> {
     let flags = SysFlag::from_bits(send.sys_flag);
-    if wishes.is_transactional || flags.has(SysFlag::TRANSACTION) {
+    if wishes.is_transactional && send.is_batch {
+        let remark = "a batch does not support transactions";
+        return Err(Refusal::new(ResponseCode::MessageIllegal, remark));
+    }
+    if flags.has(SysFlag::TRANSACTION) && !wishes.is_transactional {
         let remark = "the broker sending transaction message is forbidden";
         return Err(Refusal::new(ResponseCode::NoPermission, remark));
     }
-    if wishes.is_timed {
-        let remark = "accurate timer message is not enabled";
-        return Err(Refusal::new(ResponseCode::SystemError, remark));
+    if wishes.is_cancelling {
+        let remark = "a timer message is taken back by RECALL_MESSAGE";
+        return Err(Refusal::new(ResponseCode::MessageIllegal, remark));
     }
-    if let Some(level) = wishes.delay_level
-        && level.parse::<i32>().map_or(true, |level| level > 0)
-    {
-        let remark = format!("delayed messages are not enabled, delay level {level}");
+    if wishes.is_delayed && send.is_batch {
+        let remark = "a batch does not support delayed messages";
         return Err(Refusal::new(ResponseCode::MessageIllegal, remark));
     }
     if flags.has(BATCH_FLAGS) {

@@ -10,10 +10,17 @@ use gantry_remoting_protocol::header::SendRequest;
 use std::sync::Arc;
 
 /// Queues of the template that bears the cluster's name.
-const CLUSTER_TEMPLATE_QUEUES: u32 = 16;
+pub(crate) const CLUSTER_TEMPLATE_QUEUES: u32 = 16;
+/// Queues of the template that bears the broker's name.
+pub(crate) const BROKER_TEMPLATE_QUEUES: u32 = 1;
 
 /// The topic a send names; created after its default topic when it is missing.
 pub(super) fn topic_of(role: &BrokerRole, send: &SendRequest<'_>) -> Result<Arc<Topic>, Refusal> {
+    if !role.permission().is_writable() {
+        let ip = role.config.advertised_address.ip();
+        let remark = format!("the broker[{ip}] sending message is forbidden");
+        return Err(Refusal::new(ResponseCode::NoPermission, remark));
+    }
     if names::is_closed_topic(send.topic) {
         let remark = format!("Sending message to topic[{}] is forbidden.", send.topic);
         return Err(Refusal::new(ResponseCode::NoPermission, remark));
@@ -56,10 +63,13 @@ pub(super) fn ensure_topic(
 /// How many queues the default topic gives a new one: what the producer asks for, at most what
 /// the template has. `None` when it is no template.
 fn template_queues(role: &BrokerRole, send: &SendRequest<'_>) -> Option<u32> {
+    if send.topic == names::TRACE_TOPIC {
+        return Some(names::TRACE_QUEUES);
+    }
     let template = match send.default_topic {
         names::DEFAULT_TOPIC => role.config.auto_create_queues,
         name if name == role.config.cluster_name => CLUSTER_TEMPLATE_QUEUES,
-        name if name == role.config.broker_name => 1,
+        name if name == role.config.broker_name => BROKER_TEMPLATE_QUEUES,
         _ => return None,
     };
     let asked = u32::try_from(send.default_topic_queues).unwrap_or(0);

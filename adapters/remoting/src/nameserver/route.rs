@@ -1,29 +1,43 @@
 //! Where a topic's queues are: 105.
 
-use super::{Advertised, NameServer, order_conf, with_body};
+use super::kv_requests::ORDER_TOPIC_CONFIG;
+use super::registry::{MASTER_ID, Registry};
+use super::{NameServer, with_body};
 use crate::error::{FAQ, Refusal};
-use crate::names;
 use crate::reply::Frame;
-use gantry_core::model::{Permission, TopicSpec};
-use gantry_remoting_protocol::body::{self, BrokerData, QueueData, Style, TopicRouteData};
+use gantry_remoting_protocol::body::{self, BrokerData, Style, TopicRouteData};
 use gantry_remoting_protocol::header::RouteRequest;
 use gantry_remoting_protocol::peer::version;
 use gantry_remoting_protocol::{Command, ResponseCode};
 
-/// Read, write, and inherited by the topics made from it.
-const TEMPLATE_PERMISSION: Permission = Permission::from_bits(7);
+/// Permission to write.
+const WRITE: i32 = 2;
 
 pub(super) fn route(server: &NameServer, command: &Command) -> Result<Frame, Refusal> {
     let request: RouteRequest<'_> = command.header()?;
     // Java's text of an absent name.
     let topic = request.topic.unwrap_or("null");
-    let Some(spec) = spec_of(server, topic) else {
+    let Some(mut route) = route_of(server, topic) else {
         let remark = format!("No topic route info in name server for the topic: {topic}\n{FAQ}");
         return Err(Refusal::new(ResponseCode::TopicNotExist, remark));
     };
-    let mut route = route_of(&server.advertised, &spec);
-    if server.config.order_message_enable {
-        route.order_topic_conf = order_conf::of(&spec).map(str::to_owned);
+    let switches = server.switches();
+    if switches.support_acting_master {
+        let queues = &route.queue_datas;
+        for broker in &mut route.broker_datas {
+            let may_write = queues
+                .iter()
+                .any(|queues| queues.broker_name == broker.broker_name && queues.perm & WRITE != 0);
+            if !may_write {
+                call_a_slave_master(broker);
+            }
+        }
+    }
+    if switches.order_message_enable {
+        route.order_topic_conf = server.kv.get(ORDER_TOPIC_CONFIG, topic);
+    }
+    if let Some(zone) = zone_of(command) {
+        keep_zone(&mut route, zone);
     }
     let is_standard = command.version >= version::V4_9_4 || request.accept_standard_json_only;
     let style = if is_standard {
@@ -34,43 +48,54 @@ pub(super) fn route(server: &NameServer, command: &Command) -> Result<Frame, Ref
     Ok(with_body(command, body::encode(&route, style)))
 }
 
-/// The topic's settings. A client that finds a topic missing asks for the template's route and
-/// sends there, upon which the broker makes the topic.
-fn spec_of(server: &NameServer, topic: &str) -> Option<TopicSpec> {
-    if names::is_hidden_topic(topic) {
-        return None;
-    }
-    if topic == names::DEFAULT_TOPIC {
-        return server.client.auto_create_topics().then(|| TopicSpec {
-            permission: TEMPLATE_PERMISSION,
-            ..TopicSpec::with_queues(server.advertised.auto_create_queues)
-        });
-    }
-    let topic = server.client.topic(topic)?;
-    Some((*topic.spec()).clone())
-}
-
-/// The broker as routes and the cluster's description show it.
-pub(super) fn broker_of(advertised: &Advertised) -> BrokerData {
-    BrokerData {
-        broker_addrs: [(0, advertised.address.clone())].into(),
-        broker_name: advertised.broker_name.clone(),
-        cluster: advertised.cluster_name.clone(),
-        enable_acting_master: false,
-    }
-}
-
-fn route_of(advertised: &Advertised, spec: &TopicSpec) -> TopicRouteData {
-    let count = |queues| i32::try_from(queues).unwrap_or(i32::MAX);
-    TopicRouteData {
-        broker_datas: vec![broker_of(advertised)],
-        queue_datas: vec![QueueData {
-            broker_name: advertised.broker_name.clone(),
-            perm: i32::from(spec.permission.bits()),
-            read_queue_nums: count(spec.read_queues),
-            topic_sys_flag: spec.sys_flag,
-            write_queue_nums: count(spec.write_queues),
-        }],
+fn route_of(server: &NameServer, topic: &str) -> Option<TopicRouteData> {
+    let registry = server.registry.lock();
+    let own = server.own.as_ref().and_then(|own| own.queues(topic));
+    let queue_datas = own.into_iter().chain(registry.queues(topic));
+    let mut route = TopicRouteData {
+        queue_datas: queue_datas.collect(),
+        topic_queue_mapping_by_broker: registry.mappings(topic),
         ..TopicRouteData::default()
+    };
+    route.broker_datas = brokers_of(&registry, &route);
+    (!route.broker_datas.is_empty()).then_some(route)
+}
+
+fn brokers_of(registry: &Registry, route: &TopicRouteData) -> Vec<BrokerData> {
+    let queues = route.queue_datas.iter();
+    queues
+        .filter_map(|queues| registry.broker(&queues.broker_name))
+        .collect()
+}
+
+/// While there is no master, clients that read from it go to the smallest slave.
+fn call_a_slave_master(broker: &mut BrokerData) {
+    let addresses = &mut broker.broker_addrs;
+    if broker.enable_acting_master
+        && !addresses.contains_key(&MASTER_ID)
+        && let Some((_, address)) = addresses.pop_first()
+    {
+        addresses.insert(MASTER_ID, address);
     }
+}
+
+/// The zone whose brokers alone the client wants.
+fn zone_of(command: &Command) -> Option<&str> {
+    let mode = command.fields.text("__ZONE_MODE")?;
+    let zone = command.fields.text("__ZONE_NAME")?;
+    (mode.eq_ignore_ascii_case("true") && !zone.is_empty()).then_some(zone)
+}
+
+/// Drops brokers of other zones, but those that lost their master (`ZoneRouteRPCHook`).
+fn keep_zone(route: &mut TopicRouteData, zone: &str) {
+    route.broker_datas.retain(|broker| {
+        let name = broker.zone_name.as_deref();
+        let is_there = name.is_some_and(|name| name.eq_ignore_ascii_case(zone));
+        is_there || !broker.broker_addrs.contains_key(&MASTER_ID)
+    });
+    let brokers = &route.broker_datas;
+    route.queue_datas.retain(|queues| {
+        let mut names = brokers.iter().map(|broker| &broker.broker_name);
+        names.any(|name| *name == queues.broker_name)
+    });
 }

@@ -1,16 +1,28 @@
-use super::{Advertised, Config, NameServer, NameServerConnection};
+use super::{Advertised, Config, KvTables, NameServer, NameServerConnection};
+use crate::acl::{Acl, AclConfig, Secret, UserConfig};
 use bytes::BytesMut;
 use gantry_connection::{Limits, Shutdown, run};
 use gantry_core::model::{Permission, SystemClock, TopicName, TopicSpec};
 use gantry_core::{Broker, Client};
 use gantry_remoting_protocol::body::{self, ClusterInfo, KvTable, TopicList, TopicRouteData};
 use gantry_remoting_protocol::codec::{NoFields, Request, WriteFields};
-use gantry_remoting_protocol::header::{ClusterRequest, KvEntry, KvKey, KvNamespace};
+use gantry_remoting_protocol::header::{
+    ClusterRequest, KvEntry, KvKey, KvNamespace, RegisterBroker,
+};
 use gantry_remoting_protocol::{Command, FRAME_BYTES_MAX, RequestCode, ResponseCode, decode};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+fn advertised() -> Advertised {
+    Advertised {
+        cluster_name: "DefaultCluster".to_owned(),
+        broker_name: "broker-a".to_owned(),
+        address: "127.0.0.1:20911".to_owned(),
+        auto_create_queues: 8,
+    }
+}
 
 struct TestServer {
     broker: Broker,
@@ -24,16 +36,17 @@ impl TestServer {
     }
 
     fn with(core: gantry_core::Config, config: Config) -> Self {
+        Self::admitting(core, config, None)
+    }
+
+    fn admitting(core: gantry_core::Config, config: Config, acl: Option<Arc<Acl>>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let broker = Broker::open(directory.path(), core, Arc::new(SystemClock)).unwrap();
-        let advertised = Advertised {
-            cluster_name: "DefaultCluster".to_owned(),
-            broker_name: "broker-a".to_owned(),
-            address: "127.0.0.1:20911".to_owned(),
-            auto_create_queues: 8,
-        };
+        let advertised = advertised();
+        let own = Some((broker.anonymous(), advertised));
+        let tables = KvTables::in_store(broker.anonymous());
         Self {
-            names: NameServer::new(broker.anonymous(), advertised, config),
+            names: NameServer::new(own, tables, config, acl, Arc::new(SystemClock)),
             broker,
             _directory: directory,
         }
@@ -225,12 +238,16 @@ async fn the_template_is_there_only_while_topics_are_made_by_sending() {
     let route = server.route("TBW102").await.unwrap();
     assert_eq!(route.queue_datas[0].perm, 7);
     assert_eq!(route.queue_datas[0].write_queue_nums, 8);
+    let route = server.route("RMQ_SYS_TRACE_TOPIC").await.unwrap();
+    assert_eq!(route.queue_datas[0].perm, 6);
+    assert_eq!(route.queue_datas[0].write_queue_nums, 1);
 
     let mut core = gantry_core::Config::default();
     core.topics.auto_create = false;
     let server = TestServer::with(core, Config::default());
     let missing = Err(ResponseCode::TopicNotExist);
     assert_eq!(server.route("TBW102").await, missing);
+    assert_eq!(server.route("RMQ_SYS_TRACE_TOPIC").await, missing);
     assert_eq!(server.route("unknown").await, missing);
     let all = server.ask(RequestCode::GetAllTopicListFromNameServer, &NoFields);
     let all: TopicList = body::decode(&all.await.body).unwrap();
@@ -312,12 +329,12 @@ async fn tools_find_the_cluster_and_its_topics() {
 }
 
 #[tokio::test]
-async fn order_configurations_are_kept_with_their_topics() {
+async fn order_configurations_are_in_routes_and_outlive_a_start() {
     let config = Config {
         order_message_enable: true,
         ..Config::default()
     };
-    let server = TestServer::with(gantry_core::Config::default(), config);
+    let mut server = TestServer::with(gantry_core::Config::default(), config.clone());
     server.create("T", TopicSpec::with_queues(8));
     let namespace = "ORDER_TOPIC_CONFIG";
     let key = KvKey {
@@ -334,6 +351,10 @@ async fn order_configurations_are_kept_with_their_topics() {
 
     let put = server.ask(RequestCode::PutKvConfig, &entry).await;
     assert_eq!(put.response_code(), ResponseCode::Success);
+    // A NameServer of the same store, as after a start.
+    let own = Some((server.client(), advertised()));
+    let tables = KvTables::in_store(server.client());
+    server.names = NameServer::new(own, tables, config, None, Arc::new(SystemClock));
     let got = server.ask(RequestCode::GetKvConfig, &key).await;
     assert_eq!(got.fields.text("value"), Some("broker-a:8"));
     let list = server.ask(
@@ -353,20 +374,55 @@ async fn order_configurations_are_kept_with_their_topics() {
         &KvNamespace { namespace },
     );
     assert_eq!(empty.await.response_code(), ResponseCode::QueryNotFound);
+    assert_eq!(KvTables::in_store(server.client()).list(namespace), None);
+}
+
+#[tokio::test]
+async fn tables_in_a_file_are_a_stock_servers_and_are_read_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("namesrv/kvConfig.json");
+    let tables = KvTables::in_file(&file).unwrap();
+    tables.put("ns", "k \"1\"", "v", 2).unwrap();
+    tables.put("other", "k", "ü", 2).unwrap();
+    assert!(tables.put("other", "one too many", "v", 2).is_err());
+    tables.put("other", "k", "replaced", 2).unwrap();
+    let again = KvTables::in_file(&file).unwrap();
+    assert_eq!(again.get("ns", "k \"1\"").as_deref(), Some("v"));
+    assert_eq!(again.get("other", "k").as_deref(), Some("replaced"));
+    again.delete("ns", "k \"1\"").unwrap();
+    let stock: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    assert_eq!(
+        stock,
+        serde_json::json!({"configTable": {"other": {"k": "replaced"}}})
+    );
+    std::fs::write(&file, "{ broken").unwrap();
+    assert!(KvTables::in_file(&file).is_err());
 }
 
 #[tokio::test]
 async fn what_cannot_be_kept_is_refused() {
-    let server = TestServer::start();
-    let entry = |namespace, key| KvEntry {
+    let config = Config {
+        kv_entries_max: 1,
+        ..Config::default()
+    };
+    let server = TestServer::with(gantry_core::Config::default(), config);
+    let long = "x".repeat(8_193);
+    let entry = |namespace, key, value| KvEntry {
         namespace,
         key,
-        value: "v",
+        value,
     };
-    let other = server.ask(RequestCode::PutKvConfig, &entry("other", "T"));
-    assert_eq!(other.await.response_code(), ResponseCode::InvalidParameter);
-    let missing = server.ask(RequestCode::PutKvConfig, &entry("ORDER_TOPIC_CONFIG", "T"));
-    assert_eq!(missing.await.response_code(), ResponseCode::TopicNotExist);
+    for (entry, code) in [
+        (entry("n", "k", &long), ResponseCode::InvalidParameter),
+        (entry(&long, "k", "v"), ResponseCode::InvalidParameter),
+        (entry("n", &long, "v"), ResponseCode::InvalidParameter),
+        (entry("n", "k", "v"), ResponseCode::Success),
+        (entry("n", "k", "w"), ResponseCode::Success),
+        (entry("n", "l", "v"), ResponseCode::SystemBusy),
+    ] {
+        let answer = server.ask(RequestCode::PutKvConfig, &entry).await;
+        assert_eq!(answer.response_code(), code, "{:?}", answer.remark);
+    }
     let incomplete = server
         .ask(RequestCode::PutKvConfig, &[("namespace", "n")])
         .await;
@@ -423,4 +479,275 @@ async fn damaged_requests_harm_nobody() {
     }
     let route = server.route("TBW102").await;
     assert!(route.is_ok());
+}
+
+#[tokio::test]
+async fn a_nameserver_that_wants_signatures_tells_nothing_without() {
+    let user = UserConfig {
+        access_key: "rocket".to_owned(),
+        secret_key: Secret::new("12345678".to_owned()),
+        admin: false,
+    };
+    let acl = AclConfig {
+        enabled: true,
+        users: vec![user],
+    };
+    let core = gantry_core::Config::default();
+    let server = TestServer::admitting(core, Config::default(), Acl::new(&acl));
+    server.create("T", TopicSpec::with_queues(1));
+    let codes = (0..400).map(RequestCode::from);
+    for code in codes.filter(|code| !matches!(code, RequestCode::Unknown(_))) {
+        let answer = server.ask(code, &NoFields).await;
+        assert_eq!(answer.response_code(), ResponseCode::NoPermission);
+        assert!(answer.body.is_empty());
+    }
+    struct Signed;
+    impl WriteFields for Signed {
+        fn write_fields(&self, out: &mut gantry_remoting_protocol::codec::FieldWriter<'_>) {
+            out.pair("topic", "T");
+            out.pair("AccessKey", "rocket");
+            // Python's hmac says so.
+            out.pair("Signature", "/8G13bMkYwKHvla6Gx/JlFPiN3c=");
+        }
+    }
+    let code = RequestCode::GetRouteInfoByTopic;
+    let answer = server.ask(code, &Signed).await;
+    assert_eq!(answer.response_code(), ResponseCode::Success);
+}
+
+/// A connection that stays, as a broker's does.
+struct Broker5 {
+    stream: tokio::io::DuplexStream,
+    input: BytesMut,
+}
+
+impl Broker5 {
+    fn connect(server: &TestServer) -> Self {
+        let (stream, theirs) = tokio::io::duplex(1 << 16);
+        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 50_001));
+        let connection = NameServerConnection::new(Arc::clone(&server.names), peer);
+        tokio::spawn(
+            async move { run(theirs, connection, &Limits::default(), &Shutdown::new()).await },
+        );
+        let input = BytesMut::new();
+        Self { stream, input }
+    }
+
+    async fn ask(&mut self, code: RequestCode, fields: &dyn WriteFields, body: &[u8]) -> Command {
+        let mut out = BytesMut::new();
+        let request = Request {
+            code,
+            opaque: 7,
+            is_oneway: false,
+            fields: Some(fields),
+            body_len: body.len(),
+        };
+        request.encode(&mut out);
+        out.extend_from_slice(body);
+        self.stream.write_all(&out).await.unwrap();
+        loop {
+            if let Some(answer) = decode(&mut self.input, FRAME_BYTES_MAX).unwrap() {
+                return answer;
+            }
+            assert_ne!(self.stream.read_buf(&mut self.input).await.unwrap(), 0);
+        }
+    }
+}
+
+const BODY: &[u8] = br#"{"filterServerList":[],"topicConfigSerializeWrapper":{
+    "dataVersion":{"counter":2,"stateVersion":0,"timestamp":1},
+    "topicConfigTable":{"J1":{"perm":6,"readQueueNums":4,"topicName":"J1","topicSysFlag":1,
+    "writeQueueNums":4},"T":{"perm":6,"readQueueNums":2,"topicName":"T","writeQueueNums":2}}}}"#;
+
+fn java_broker(body: &[u8]) -> RegisterBroker<'static> {
+    RegisterBroker {
+        broker_name: "java",
+        broker_addr: "127.0.0.1:30911",
+        cluster_name: "JavaCluster",
+        ha_server_addr: "127.0.0.1:30912",
+        broker_id: 0,
+        heartbeat_timeout_millis: None,
+        enable_acting_master: None,
+        compressed: false,
+        body_crc32: body::registration_crc(body),
+        zone_name: Some("east"),
+        deleted_topics: None,
+    }
+}
+
+#[tokio::test]
+async fn a_registered_broker_is_in_routes_beside_the_own_one_until_its_connection_ends() {
+    let server = TestServer::start();
+    server.create("T", TopicSpec::with_queues(1));
+    let mut java = Broker5::connect(&server);
+    let answer = java
+        .ask(RequestCode::RegisterBroker, &java_broker(BODY), BODY)
+        .await;
+    assert_eq!(
+        answer.response_code(),
+        ResponseCode::Success,
+        "{:?}",
+        answer.remark
+    );
+    assert!(!answer.fields.is_absent(), "the header class is there");
+
+    let route = server.route("T").await.unwrap();
+    let brokers: Vec<_> = route
+        .broker_datas
+        .iter()
+        .map(|broker| &broker.broker_name[..])
+        .collect();
+    assert_eq!(brokers, ["broker-a", "java"]);
+    assert_eq!(route.queue_datas[1].write_queue_nums, 2);
+    let list = server
+        .ask(RequestCode::GetAllTopicListFromNameServer, &NoFields)
+        .await;
+    let list: TopicList = body::decode(&list.body).unwrap();
+    assert_eq!(list.topic_list, ["TBW102", "T", "J1"]);
+    let cluster = ClusterRequest {
+        cluster: "JavaCluster",
+    };
+    let list = server.ask(RequestCode::GetTopicsByCluster, &cluster).await;
+    let list: TopicList = body::decode(&list.body).unwrap();
+    assert_eq!(list.topic_list, ["J1", "T"]);
+    let units = server.ask(RequestCode::GetUnitTopicList, &NoFields).await;
+    let units: TopicList = body::decode(&units.body).unwrap();
+    assert_eq!(units.topic_list, ["J1"]);
+    let members = [("clusterName", "JavaCluster"), ("brokerName", "java")];
+    let members = server
+        .ask(RequestCode::GetBrokerMemberGroup, &members)
+        .await;
+    assert_eq!(
+        std::str::from_utf8(&members.body).unwrap(),
+        r#"{"brokerMemberGroup":{"brokerAddrs":{0:"127.0.0.1:30911"},"brokerName":"java","cluster":"JavaCluster"}}"#
+    );
+    for (zone, brokers) in [("EAST", 1), ("west", 0)] {
+        let fields = [
+            ("topic", "T"),
+            ("__ZONE_MODE", "true"),
+            ("__ZONE_NAME", zone),
+        ];
+        let answer = server.ask(RequestCode::GetRouteInfoByTopic, &fields).await;
+        let route: TopicRouteData = body::decode(&answer.body).unwrap();
+        assert_eq!(
+            (route.broker_datas.len(), route.queue_datas.len()),
+            (brokers, brokers)
+        );
+    }
+
+    drop(java);
+    while server.route("J1").await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(server.route("T").await.unwrap().broker_datas.len(), 1);
+}
+
+#[tokio::test]
+async fn a_registration_that_was_damaged_on_its_way_is_refused() {
+    let server = TestServer::start();
+    let mut java = Broker5::connect(&server);
+    let mut registration = java_broker(b"another body");
+    let answer = java
+        .ask(RequestCode::RegisterBroker, &registration, BODY)
+        .await;
+    assert_eq!(answer.response_code(), ResponseCode::SystemError);
+    assert_eq!(answer.remark.as_deref(), Some("crc32 not match"));
+    registration.body_crc32 = 0;
+    registration.compressed = true;
+    let answer = java
+        .ask(RequestCode::RegisterBroker, &registration, BODY)
+        .await;
+    assert_eq!(
+        answer.response_code(),
+        ResponseCode::SystemError,
+        "no zlib stream"
+    );
+    registration.compressed = false;
+    for broken in [&b"{"[..], b"[]", b"{\"topicConfigTable\":1}"] {
+        let answer = java
+            .ask(RequestCode::RegisterBroker, &registration, broken)
+            .await;
+        assert_eq!(answer.response_code(), ResponseCode::SystemError);
+    }
+    registration.broker_name = " ";
+    let answer = java
+        .ask(RequestCode::RegisterBroker, &registration, BODY)
+        .await;
+    assert_eq!(answer.response_code(), ResponseCode::InvalidParameter);
+    assert_eq!(server.route("J1").await, Err(ResponseCode::TopicNotExist));
+}
+
+#[tokio::test]
+async fn operators_take_write_permission_from_the_own_broker_until_a_topic_changes() {
+    let server = TestServer::start();
+    server.create("T", TopicSpec::with_queues(1));
+    let broker = [("brokerName", "broker-a")];
+    let perm = async |topic| server.route(topic).await.unwrap().queue_datas[0].perm;
+    let answer = server.ask(RequestCode::WipeWritePermission, &broker).await;
+    assert_eq!(answer.fields.text("wipeTopicCount"), Some("2"));
+    assert_eq!((perm("T").await, perm("TBW102").await), (4, 5));
+    let answer = server.ask(RequestCode::AddWritePermission, &broker).await;
+    assert_eq!(answer.fields.text("addTopicCount"), Some("2"));
+    assert_eq!((perm("T").await, perm("TBW102").await), (6, 6));
+    server.ask(RequestCode::WipeWritePermission, &broker).await;
+    server.create("new", TopicSpec::with_queues(1));
+    assert_eq!((perm("T").await, perm("new").await), (6, 6));
+    let none = [("brokerName", "nobody")];
+    let answer = server.ask(RequestCode::WipeWritePermission, &none).await;
+    assert_eq!(answer.fields.text("wipeTopicCount"), Some("0"));
+}
+
+#[tokio::test]
+async fn switches_are_changed_all_or_none_and_nothing_else_is() {
+    let server = TestServer::start();
+    let mut tool = Broker5::connect(&server);
+    let settings = server
+        .ask(RequestCode::GetNameServerConfig, &NoFields)
+        .await;
+    let settings = String::from_utf8(settings.body.to_vec()).unwrap();
+    assert!(
+        settings.contains("orderMessageEnable=false\n"),
+        "{settings}"
+    );
+    assert!(
+        settings.contains("scanNotActiveBrokerInterval=10000\n"),
+        "{settings}"
+    );
+    for (body, code) in [
+        (
+            "enableAllTopicList=false\nkvConfigPath=/etc/passwd",
+            ResponseCode::NoPermission,
+        ),
+        (
+            "enableAllTopicList=false\norderMessageEnable=perhaps",
+            ResponseCode::InvalidParameter,
+        ),
+        ("enableAllTopicList", ResponseCode::InvalidParameter),
+    ] {
+        let answer = tool
+            .ask(
+                RequestCode::UpdateNameServerConfig,
+                &NoFields,
+                body.as_bytes(),
+            )
+            .await;
+        assert_eq!(answer.response_code(), code, "{body}");
+    }
+    let list = server
+        .ask(RequestCode::GetAllTopicListFromNameServer, &NoFields)
+        .await;
+    assert_eq!(
+        list.response_code(),
+        ResponseCode::Success,
+        "nothing has changed"
+    );
+    let body = b"# a comment\n enableAllTopicList = false \n";
+    let answer = tool
+        .ask(RequestCode::UpdateNameServerConfig, &NoFields, body)
+        .await;
+    assert_eq!(answer.response_code(), ResponseCode::Success);
+    let list = server
+        .ask(RequestCode::GetAllTopicListFromNameServer, &NoFields)
+        .await;
+    assert_eq!(list.response_code(), ResponseCode::NoPermission);
 }

@@ -31,31 +31,18 @@ fn requests(stream: &[u8]) -> Vec<Command> {
     requests
 }
 
-/// Whether this broker refuses it knowingly: retries, delays, transactions, replies,
-/// POP and SQL come later.
+/// Whether this broker refuses it: what is sent back and the half messages whose transactions end
+/// are not there, nobody waits for the answers, and SQL comes later.
 fn is_for_later(request: &Command) -> bool {
-    let fields = &request.fields;
-    let properties = fields.text("i").or_else(|| fields.text("properties"));
-    let is_special = properties.is_some_and(|area| {
-        ["DELAY", "TIMER", "TRAN_MSG"]
-            .iter()
-            .any(|name| area.contains(name))
-    });
-    let is_sql = fields.text("expressionType") == Some("SQL92");
-    is_special
-        || is_sql
+    let is_sql = request.fields.text("expressionType") == Some("SQL92");
+    is_sql
         || matches!(
             request.request_code(),
             RequestCode::ConsumerSendMessageBack
                 | RequestCode::EndTransaction
                 | RequestCode::SendReplyMessage
                 | RequestCode::SendReplyMessageV2
-                | RequestCode::QueryAssignment
-                | RequestCode::SetMessageRequestMode
                 | RequestCode::GetConsumerConnectionList
-                | RequestCode::PopMessage
-                | RequestCode::AckMessage
-                | RequestCode::ChangeMessageInvisibleTime
                 // The recorded one is about SQL.
                 | RequestCode::CheckClientConfig
         )

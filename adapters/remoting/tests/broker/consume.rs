@@ -10,7 +10,7 @@ use gantry_remoting_protocol::header::{
 };
 use gantry_remoting_protocol::{Command, NoFields, RequestCode, ResponseCode};
 
-fn offsets(answer: &Command) -> [i64; 3] {
+pub fn offsets(answer: &Command) -> [i64; 3] {
     ["nextBeginOffset", "minOffset", "maxOffset"]
         .map(|name| answer.fields.text(name).unwrap().parse().unwrap())
 }
@@ -117,11 +117,11 @@ async fn only_messages_with_a_wanted_tag_come() {
         broken.response_code(),
         ResponseCode::SubscriptionParseFailed
     );
-    let sql = PullRequest {
-        expression_type: Some("SQL92"),
+    let unknown = PullRequest {
+        expression_type: Some("XPATH"),
         ..wanting("a > 3")
     };
-    let refused = client.pull(&sql).await;
+    let refused = client.pull(&unknown).await;
     assert_eq!(refused.response_code(), ResponseCode::SystemError);
 }
 
@@ -336,7 +336,7 @@ async fn a_queue_says_what_it_holds() {
 }
 
 /// A batch of `count` records with bodies of `size` bytes, tagged `even` and `odd` in turn.
-fn kafka_batch(count: u8, size: usize) -> RecordBatch {
+pub fn kafka_batch(count: u8, size: usize) -> RecordBatch {
     let mut builder = BatchBuilder::with_capacity(1024);
     for number in 0..count {
         let tag = if number % 2 == 0 { "even" } else { "odd" };
@@ -356,7 +356,7 @@ fn kafka_batch(count: u8, size: usize) -> RecordBatch {
     RecordBatch::parse(bytes).unwrap()
 }
 
-fn produce(server: &Server, topic: &str, batch: RecordBatch) {
+pub fn produce(server: &Server, topic: &str, batch: RecordBatch) {
     let core = server.broker.anonymous();
     let name = TopicName::new(topic).unwrap();
     let item = ProduceItem {

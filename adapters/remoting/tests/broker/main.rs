@@ -8,10 +8,19 @@
     reason = "tests"
 )]
 
+mod acl;
+mod admin;
 mod captures;
 mod consume;
+mod delay;
+mod filters;
+mod flush;
 mod groups;
+mod pop;
+mod reply;
 mod requests;
 mod send;
+mod subscription_groups;
 mod support;
 mod topics;
+mod transactions;

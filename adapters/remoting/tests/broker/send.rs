@@ -208,10 +208,13 @@ async fn what_cannot_be_delivered_as_asked_is_refused() {
     let server = Server::start().await;
     let mut client = TestClient::connect(&server).await;
     let cases = [
-        ("DELAY\u{1}3\u{2}", ResponseCode::MessageIllegal),
-        ("TIMER_DELAY_MS\u{1}10\u{2}", ResponseCode::SystemError),
-        ("TIMER_DELIVER_MS\u{1}10\u{2}", ResponseCode::SystemError),
-        ("TRAN_MSG\u{1}true\u{2}", ResponseCode::NoPermission),
+        ("DELAY\u{1}x\u{2}", ResponseCode::MessageIllegal),
+        (
+            "TIMER_DELAY_SEC\u{1}259201\u{2}",
+            ResponseCode::MessageIllegal,
+        ),
+        ("TIMER_DEL_UNIQKEY\u{1}k\u{2}", ResponseCode::MessageIllegal),
+        ("TRAN_MSG\u{1}true\u{2}", ResponseCode::MessageIllegal),
         (
             "INNER_MULTI_DISPATCH\u{1}%LMQ%a\u{2}",
             ResponseCode::MessageIllegal,
@@ -254,6 +257,25 @@ async fn names_and_queues_that_cannot_be_are_refused() {
     };
     let refused = client.call(RequestCode::SendMessageV2, &header, b"x").await;
     assert_eq!(refused.response_code(), ResponseCode::TopicNotExist);
+}
+
+#[tokio::test]
+async fn the_trace_topic_is_made_without_a_template_and_has_one_queue() {
+    let server = Server::start().await;
+    let mut client = TestClient::connect(&server).await;
+    let traces = |queue| SendRequest {
+        default_topic: "",
+        ..send("RMQ_SYS_TRACE_TOPIC", queue, "")
+    };
+    let first = traces(0);
+    let sent = client.call(RequestCode::SendMessageV2, &first, b"x");
+    assert_eq!(sent.await.response_code(), ResponseCode::Success);
+    let second = traces(1);
+    let refused = client.call(RequestCode::SendMessageV2, &second, b"x");
+    assert_eq!(
+        refused.await.response_code(),
+        ResponseCode::InvalidParameter
+    );
 }
 
 #[tokio::test]

@@ -2,10 +2,11 @@
 
 use bytes::BytesMut;
 use gantry_connection::{Limits, Shutdown, run};
-use gantry_core::Broker;
 use gantry_core::model::{ManualClock, Timestamp};
+use gantry_core::vfs::RealVfs;
+use gantry_core::{Broker, Steps};
 use gantry_remoting::{BrokerConnection, BrokerRole, Config};
-use gantry_remoting_protocol::codec::{Request, WriteFields, decode};
+use gantry_remoting_protocol::codec::{FieldWriter, Request, WriteFields, decode};
 use gantry_remoting_protocol::record::{Record, records};
 use gantry_remoting_protocol::{Command, FRAME_BYTES_MAX, RequestCode, ResponseCode};
 use std::collections::VecDeque;
@@ -30,6 +31,17 @@ pub struct Server {
     _directory: tempfile::TempDir,
 }
 
+/// Fields by their names on the wire.
+pub struct Pairs<'a>(pub &'a [(&'a str, &'a str)]);
+
+impl WriteFields for Pairs<'_> {
+    fn write_fields(&self, out: &mut FieldWriter<'_>) {
+        for (name, value) in self.0 {
+            out.pair(name, value);
+        }
+    }
+}
+
 /// One connection.
 pub struct TestClient {
     stream: TcpStream,
@@ -42,8 +54,12 @@ pub struct TestClient {
 
 impl TestClient {
     pub async fn connect(server: &Server) -> Self {
+        Self::connect_to(server.address).await
+    }
+
+    pub async fn connect_to(address: SocketAddr) -> Self {
         Self {
-            stream: TcpStream::connect(server.address).await.unwrap(),
+            stream: TcpStream::connect(address).await.unwrap(),
             buffer: BytesMut::new(),
             opaque: 0,
             notices: VecDeque::new(),
@@ -157,6 +173,14 @@ impl TestClient {
     }
 }
 
+/// Space is taken segment by segment, and many tests run at a time.
+pub fn small_store() -> gantry_core::Config {
+    let mut config = gantry_core::Config::default();
+    config.store.segment_bytes = 16 << 20;
+    config.store.stretch_bytes = 4 << 20;
+    config
+}
+
 /// The messages of a pull's answer.
 pub fn messages(answer: &Command) -> Vec<Record> {
     assert_eq!(answer.response_code(), ResponseCode::Success, "{answer:?}");
@@ -167,26 +191,38 @@ pub fn messages(answer: &Command) -> Vec<Record> {
 
 impl Server {
     pub async fn start() -> Self {
-        let mut config = gantry_core::Config::default();
-        // Space is taken segment by segment, and many tests run at a time.
-        config.store.segment_bytes = 16 << 20;
-        config.store.stretch_bytes = 4 << 20;
-        Self::with(config).await
+        Self::with(small_store()).await
     }
 
     pub async fn with(core: gantry_core::Config) -> Self {
+        Self::with_protocol(core, Config::default()).await
+    }
+
+    pub async fn with_protocol(core: gantry_core::Config, protocol: Config) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(START));
         let broker = Broker::open(directory.path(), core, Arc::clone(&clock) as _).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let config = Config {
-            advertised_address: address,
-            ..Config::default()
-        };
-        let role = BrokerRole::new(broker.anonymous(), config, Arc::clone(&clock) as _);
+        Self::on(directory, clock, broker, protocol).await
+    }
+
+    /// One whose broker flushes nothing but by the steps returned.
+    pub async fn stepped(core: gantry_core::Config) -> (Self, Steps) {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::at(START));
+        let (vfs, time) = (Arc::new(RealVfs), Arc::clone(&clock));
+        let (broker, steps) = Broker::open_stepped(vfs, directory.path(), core, time as _).unwrap();
+        let server = Self::on(directory, clock, broker, Config::default()).await;
+        (server, steps)
+    }
+
+    async fn on(
+        directory: tempfile::TempDir,
+        clock: Arc<ManualClock>,
+        broker: Broker,
+        config: Config,
+    ) -> Self {
         let panics = Arc::default();
-        tokio::spawn(accept(listener, Arc::clone(&role), Arc::clone(&panics)));
+        let (role, address) = serve(&broker, &clock, config, &panics).await;
         Self {
             role,
             clock,
@@ -197,10 +233,35 @@ impl Server {
         }
     }
 
+    /// Serves the same store once more, as after a restart, with other settings; where.
+    pub async fn serve_again(&self, config: Config) -> SocketAddr {
+        let (_, address) = serve(&self.broker, &self.clock, config, &self.panics).await;
+        address
+    }
+
     /// Connections that ended in a panic.
     pub fn panics(&self) -> usize {
         self.panics.load(Ordering::SeqCst)
     }
+}
+
+async fn serve(
+    broker: &Broker,
+    clock: &Arc<ManualClock>,
+    config: Config,
+    panics: &Arc<AtomicUsize>,
+) -> (Arc<BrokerRole>, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let config = Config {
+        advertised_address: address,
+        ..config
+    };
+    let role = BrokerRole::new(broker.anonymous(), config, Arc::clone(clock) as _);
+    let checks = Arc::clone(&role);
+    tokio::spawn(async move { checks.run_transaction_checks().await });
+    tokio::spawn(accept(listener, Arc::clone(&role), Arc::clone(panics)));
+    (role, address)
 }
 
 async fn accept(listener: TcpListener, role: Arc<BrokerRole>, panics: Arc<AtomicUsize>) {

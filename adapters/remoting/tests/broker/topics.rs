@@ -51,18 +51,25 @@ async fn tools_create_change_list_and_delete_topics() {
     let mut client = TestClient::connect(&server).await;
     let code = RequestCode::UpdateAndCreateTopic;
     let header = CreateTopic {
-        attributes: Some("+message.type=FIFO,+a=b"),
+        attributes: Some("+message.type=FIFO,+retention.ms=9"),
         ..create("T")
     };
     let answer = client.call(code, &header, b"").await;
     assert_eq!(answer.response_code(), ResponseCode::Success, "{answer:?}");
     let header = CreateTopic {
         permission: 4,
-        attributes: Some("-a"),
+        attributes: Some("-retention.ms"),
         ..create("T")
     };
     let answer = client.call(code, &header, b"").await;
     assert_eq!(answer.response_code(), ResponseCode::Success, "{answer:?}");
+
+    let header = CreateTopic {
+        attributes: Some("+no.such=1"),
+        ..create("T")
+    };
+    let answer = client.call(code, &header, b"").await;
+    assert_eq!(answer.remark.as_deref(), Some("unsupported key: no.such"));
 
     let listed = client
         .call(RequestCode::GetAllTopicConfig, &NoFields, b"")
