@@ -1,9 +1,11 @@
 //! The gateway runs the adapters over core: configuration, listeners, the command line.
 
+mod admin;
 mod cli;
 mod config;
 mod log;
 mod serve;
+mod tls;
 
 use std::process::ExitCode;
 

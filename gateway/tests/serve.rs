@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 
-const LISTENERS: [&str; 4] = ["kafka", "namesrv", "remoting", "vip"];
+const LISTENERS: [&str; 5] = ["admin", "kafka", "namesrv", "remoting", "vip"];
 
 fn gantry() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gantry"));
@@ -35,6 +35,7 @@ fn serve_command(home: &Path, settings: &[&str]) -> Command {
         "namesrv.listen",
         "remoting.listen",
         "remoting.vip_listen",
+        "admin.listen",
     ] {
         command.arg("--set").arg(format!("{key}=127.0.0.1:0"));
     }
@@ -358,4 +359,50 @@ fn one_directory_has_one_gantry() {
         "{}",
         complaint(&output)
     );
+}
+
+#[test]
+fn a_directory_without_a_rocketmq_store_is_refused() {
+    let home = TempDir::new().unwrap();
+    let output = gantry()
+        .args(["store", "inspect-rocketmq"])
+        .arg(home.path())
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("no log at"), "{said}");
+}
+
+/// The answer to a GET, its head and its body.
+fn http(address: &str, path: &str) -> String {
+    let mut socket = TcpStream::connect(address).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: gantry\r\nConnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn operators_see_health_and_numbers() {
+    let home = tempfile::tempdir().unwrap();
+    let served = Served::start(home.path(), &[]);
+    let admin = served.addresses["admin"].clone();
+    served.run(&["produce", "t", "hello"]);
+    let health = http(&admin, "/healthz");
+    assert!(health.starts_with("HTTP/1.1 200"), "{health}");
+    assert!(health.contains("\"status\":\"healthy\""), "{health}");
+    let metrics = http(&admin, "/metrics");
+    assert!(metrics.starts_with("HTTP/1.1 200"), "{metrics}");
+    for line in [
+        "gantry_log_segments 1",
+        "gantry_store_health{state=\"healthy\"} 1",
+        "gantry_store_health{state=\"failed\"} 0",
+        "gantry_store_damaged_ranges 0",
+        "# EOF",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in {metrics}");
+    }
+    assert!(http(&admin, "/nothing").starts_with("HTTP/1.1 404"));
 }

@@ -1,7 +1,9 @@
-//! The command line. Everything but `serve` talks to a running gantry over the Kafka protocol.
+//! The command line. Everything but `serve` and `store` talks to a running gantry over the Kafka
+//! protocol.
 
 mod consume;
 mod produce;
+mod store;
 mod topic;
 mod wire;
 
@@ -13,6 +15,7 @@ use consume::Consume;
 use produce::Produce;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use store::Store;
 use topic::Topic;
 
 /// Kafka and RocketMQ clients share one log. Without a command: serve.
@@ -32,6 +35,7 @@ enum Command {
     Topic(Topic),
     Produce(Produce),
     Consume(Consume),
+    Store(Store),
 }
 
 #[derive(Debug, Default, Args)]
@@ -59,6 +63,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Topic(topic) => topic.run(),
         Command::Produce(produce) => produce.run(),
         Command::Consume(consume) => consume.run(),
+        Command::Store(store) => store.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

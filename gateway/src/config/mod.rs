@@ -7,7 +7,10 @@ mod tree;
 pub(crate) use read::{Sources, read};
 
 use gantry_connection::Limits;
-use gantry_core::{StoreConfig, TopicConfig};
+use gantry_core::filter::FilterConfig;
+use gantry_core::timers::TimerConfig;
+use gantry_core::transactions::TransactionConfig;
+use gantry_core::{LeaseConfig, StoreConfig, TopicConfig};
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -18,6 +21,8 @@ use std::path::PathBuf;
 pub(crate) struct Config {
     /// Where everything is kept.
     pub(crate) data_dir: PathBuf,
+    /// What this process does.
+    pub(crate) roles: Vec<Role>,
     pub(crate) runtime: Runtime,
     pub(crate) log: Log,
     pub(crate) security: Security,
@@ -25,9 +30,43 @@ pub(crate) struct Config {
     pub(crate) connections: Limits,
     pub(crate) store: StoreConfig,
     pub(crate) topics: TopicConfig,
+    pub(crate) timers: TimerConfig,
+    pub(crate) filter: FilterConfig,
+    pub(crate) transactions: TransactionConfig,
+    pub(crate) leases: LeaseConfig,
     pub(crate) namesrv: NameServer,
     pub(crate) remoting: Remoting,
     pub(crate) kafka: Kafka,
+    pub(crate) admin: Admin,
+}
+
+/// A part that can run by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Role {
+    /// RocketMQ's NameServer; alone it opens no store.
+    Namesrv,
+    /// The store, with RocketMQ's and Kafka's listeners.
+    Broker,
+}
+
+impl Config {
+    /// Core's part, of a broker that clients reach at `store_host`.
+    pub(crate) fn core(&self, store_host: SocketAddr) -> gantry_core::Config {
+        gantry_core::Config {
+            store_host,
+            store: self.store.clone(),
+            topics: self.topics.clone(),
+            timers: self.timers.clone(),
+            filter: self.filter.clone(),
+            transactions: self.transactions.clone(),
+            leases: self.leases.clone(),
+        }
+    }
+
+    pub(crate) fn has(&self, role: Role) -> bool {
+        self.roles.contains(&role)
+    }
 }
 
 /// How the gateway uses the machine.
@@ -71,6 +110,7 @@ pub(crate) struct Security {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct NameServer {
     pub(crate) listen: SocketAddr,
+    pub(crate) tls: crate::tls::Config,
     pub(crate) protocol: gantry_remoting::nameserver::Config,
 }
 
@@ -84,6 +124,11 @@ pub(crate) struct Remoting {
     pub(crate) vip_listen: SocketAddr,
     /// Where clients are told to connect, when that is not `listen`.
     pub(crate) advertised: Option<SocketAddr>,
+    /// `host:port` of NameServers in other processes, with which the broker registers.
+    pub(crate) name_servers: Vec<String>,
+    pub(crate) registration: gantry_remoting::registrar::Config,
+    /// Of both listeners.
+    pub(crate) tls: crate::tls::Config,
     pub(crate) protocol: gantry_remoting::Config,
 }
 
@@ -97,6 +142,17 @@ pub(crate) struct Kafka {
     pub(crate) protocol: gantry_kafka::Config,
 }
 
+/// What operators ask over HTTP: `/healthz` and `/metrics`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Admin {
+    pub(crate) listen: SocketAddr,
+    /// Connections at the same time; further ones are closed.
+    pub(crate) connections_max: usize,
+    /// Longest time a client may take to send a request's head.
+    pub(crate) head_timeout_ms: u64,
+}
+
 const fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }
@@ -105,15 +161,31 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             data_dir: PathBuf::from("gantry-data"),
+            roles: vec![Role::Namesrv, Role::Broker],
             runtime: Runtime::default(),
             log: Log::default(),
             security: Security::default(),
             connections: Limits::default(),
             store: StoreConfig::default(),
             topics: TopicConfig::default(),
+            timers: TimerConfig::default(),
+            filter: FilterConfig::default(),
+            transactions: TransactionConfig::default(),
+            leases: LeaseConfig::default(),
             namesrv: NameServer::default(),
             remoting: Remoting::default(),
             kafka: Kafka::default(),
+            admin: Admin::default(),
+        }
+    }
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self {
+            listen: loopback(8088),
+            connections_max: 64,
+            head_timeout_ms: 10_000,
         }
     }
 }
@@ -132,6 +204,7 @@ impl Default for NameServer {
         let protocol = gantry_remoting::nameserver::Config::default();
         Self {
             listen: loopback(9876),
+            tls: crate::tls::Config::default(),
             protocol,
         }
     }
@@ -143,6 +216,9 @@ impl Default for Remoting {
             listen: loopback(10_911),
             vip_listen: loopback(10_909),
             advertised: None,
+            name_servers: Vec::new(),
+            registration: gantry_remoting::registrar::Config::default(),
+            tls: crate::tls::Config::default(),
             protocol: gantry_remoting::Config::default(),
         }
     }

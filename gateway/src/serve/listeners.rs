@@ -1,6 +1,6 @@
 //! The sockets that are listened on, bound before the store opens: a port in use is found first.
 
-use crate::config::Config;
+use crate::config::{Config, Role};
 use anyhow::{Context, Result, anyhow};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::net::{SocketAddr, TcpListener};
@@ -17,6 +17,7 @@ pub(crate) enum Bound {
     Remoting,
     Vip,
     Kafka,
+    Admin,
 }
 
 impl Bound {
@@ -27,6 +28,7 @@ impl Bound {
             Self::Remoting => "remoting",
             Self::Vip => "vip",
             Self::Kafka => "kafka",
+            Self::Admin => "admin",
         }
     }
 }
@@ -38,21 +40,23 @@ pub(crate) struct Listeners {
 }
 
 impl Listeners {
-    /// Binds every configured address.
+    /// Binds every address that the roles of this process need.
     ///
     /// # Errors
     /// The address that cannot be bound.
     pub(crate) fn bind(config: &Config) -> Result<Self> {
-        let (remoting, vip) = bind_pair(config.remoting.listen, config.remoting.vip_listen)?;
-        let sockets = vec![
-            (
-                Bound::NameServer,
-                bind("namesrv.listen", config.namesrv.listen)?,
-            ),
-            (Bound::Remoting, remoting),
-            (Bound::Vip, vip),
-            (Bound::Kafka, bind("kafka.listen", config.kafka.listen)?),
-        ];
+        let mut sockets = Vec::new();
+        if config.has(Role::Namesrv) {
+            let namesrv = bind("namesrv.listen", config.namesrv.listen)?;
+            sockets.push((Bound::NameServer, namesrv));
+        }
+        if config.has(Role::Broker) {
+            let (remoting, vip) = bind_pair(config.remoting.listen, config.remoting.vip_listen)?;
+            sockets.push((Bound::Remoting, remoting));
+            sockets.push((Bound::Vip, vip));
+            sockets.push((Bound::Kafka, bind("kafka.listen", config.kafka.listen)?));
+        }
+        sockets.push((Bound::Admin, bind("admin.listen", config.admin.listen)?));
         Ok(Self { sockets })
     }
 

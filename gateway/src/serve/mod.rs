@@ -1,24 +1,29 @@
 //! `gantry serve`: binds, opens the store, serves until it is told to stop.
 
 mod descriptors;
+mod endpoints;
 mod listeners;
 mod ready;
+mod registration;
 mod workers;
 
-use crate::config::Config;
+use crate::admin::{self, Watched};
+use crate::config::{Config, Role};
 use anyhow::{Context, Result, bail};
+use endpoints::{Endpoints, advertised_broker};
 use gantry_connection::Shutdown;
 use gantry_core::Broker;
 use gantry_core::model::SystemClock;
 use gantry_remoting::BrokerRole;
-use gantry_remoting::nameserver::{Advertised, NameServer};
+use gantry_remoting::nameserver::NameServer;
 use listeners::{Bound, Listeners};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use registration::Registrations;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
-use workers::{Endpoints, Workers};
+use tokio::task::JoinSet;
+use workers::Workers;
 
 /// How often clients and members whose time is over are looked for.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(1);
@@ -31,32 +36,47 @@ pub(crate) fn serve(config: &Config, ready_file: Option<&Path>) -> Result<()> {
     check_exposure(config)?;
     descriptors::raise_limit();
     let listeners = Listeners::bind(config)?;
-    let core = gantry_core::Config {
-        store_host: advertised_broker(config, &listeners)?,
-        store: config.store.clone(),
-        topics: config.topics.clone(),
-    };
-    let broker = Broker::open(&config.data_dir, core, Arc::new(SystemClock))
-        .with_context(|| format!("opening {}", config.data_dir.display()))?;
+    let store = config
+        .has(Role::Broker)
+        .then(|| open_store(config, &listeners));
+    let store = store.transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let served = runtime.block_on(run(config, &broker, listeners, ready_file));
-    broker.shutdown().context("closing the store")?;
+    let served = runtime.block_on(run(config, store.as_ref(), listeners, ready_file));
+    if let Some(store) = store {
+        store.shutdown().context("closing the store")?;
+    }
     tracing::info!("stopped");
     served
 }
 
-/// Nobody authenticates yet, so what can be reached from outside must be wanted.
+fn open_store(config: &Config, listeners: &Listeners) -> Result<Broker> {
+    let core = config.core(advertised_broker(config, listeners)?);
+    Broker::open(&config.data_dir, core, Arc::new(SystemClock))
+        .with_context(|| format!("opening {}", config.data_dir.display()))
+}
+
+/// Where nobody authenticates, what can be reached from outside must be wanted.
 fn check_exposure(config: &Config) -> Result<()> {
-    let listening = [
-        ("namesrv.listen", config.namesrv.listen),
-        ("remoting.listen", config.remoting.listen),
-        ("remoting.vip_listen", config.remoting.vip_listen),
-        ("kafka.listen", config.kafka.listen),
+    if config.roles.is_empty() {
+        bail!("roles is empty: there is nothing to serve");
+    }
+    let (namesrv, broker) = (config.has(Role::Namesrv), config.has(Role::Broker));
+    let signs = |is_bound| is_bound && !config.remoting.protocol.acl.enabled;
+    let open = [
+        (signs(namesrv), "namesrv.listen", config.namesrv.listen),
+        (signs(broker), "remoting.listen", config.remoting.listen),
+        (
+            signs(broker),
+            "remoting.vip_listen",
+            config.remoting.vip_listen,
+        ),
+        (broker, "kafka.listen", config.kafka.listen),
+        (true, "admin.listen", config.admin.listen),
     ];
-    for (key, address) in listening {
-        if !address.ip().is_loopback() && !config.security.allow_anonymous {
+    for (is_open, key, address) in open {
+        if is_open && !address.ip().is_loopback() && !config.security.allow_anonymous {
             bail!(
                 "{key} is {address}, which others can reach, and nobody authenticates: \
                  set security.allow_anonymous to true if that is wanted"
@@ -68,80 +88,73 @@ fn check_exposure(config: &Config) -> Result<()> {
 
 async fn run(
     config: &Config,
-    broker: &Broker,
+    store: Option<&Broker>,
     listeners: Listeners,
     ready_file: Option<&Path>,
 ) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let endpoints = endpoints(config, broker, &listeners)?;
+    let endpoints = Endpoints::new(config, store, &listeners)?;
     let shutdown = Shutdown::new();
     let workers = Workers::start(config, &endpoints, &shutdown)?;
-    let mut accepting = tokio::task::JoinSet::new();
+    let mut accepting = JoinSet::new();
     let bound = listeners.bound();
     for listener in listeners.into_tokio()? {
-        accepting.spawn(workers.accept(listener));
+        match listener {
+            (Bound::Admin, socket) => {
+                let watched = Watched {
+                    store: store.cloned(),
+                    namesrv: endpoints.namesrv.clone(),
+                };
+                accepting.spawn(admin::serve(socket, watched, config.admin.clone()));
+            }
+            listener => {
+                accepting.spawn(workers.accept(listener));
+            }
+        }
     }
-    accepting.spawn(expire(Arc::clone(&endpoints.remoting)));
-    let kafka = Arc::clone(&endpoints.kafka);
-    accepting.spawn(async move { kafka.run_groups().await });
+    let registrations = keep_up(config, &endpoints, &mut accepting)?;
     ready::announce(&bound, ready_file)?;
     tokio::select! {
         _ = terminate.recv() => tracing::info!("terminated: finishing what is in flight"),
         _ = interrupt.recv() => tracing::info!("interrupted: finishing what is in flight"),
+    }
+    if let Some(registrations) = registrations {
+        let patience = Duration::from_millis(config.connections.drain_ms);
+        registrations.finish(patience).await;
     }
     accepting.shutdown().await;
     shutdown.request();
     workers.finish()
 }
 
-fn endpoints(config: &Config, broker: &Broker, listeners: &Listeners) -> Result<Endpoints> {
-    let clock = Arc::new(SystemClock);
-    let mut kafka = config.kafka.protocol.clone();
-    (kafka.advertised_host, kafka.advertised_port) = match &config.kafka.advertised {
-        Some(advertised) => split_host_port(advertised)?,
-        None => {
-            let address = listeners.address(Bound::Kafka)?;
-            (reachable(address.ip()).to_string(), address.port())
-        }
+/// Starts what happens by the clock, and the registrations.
+fn keep_up(
+    config: &Config,
+    endpoints: &Endpoints,
+    tasks: &mut JoinSet<()>,
+) -> Result<Option<Registrations>> {
+    if let Some(namesrv) = &endpoints.namesrv {
+        let interval = Duration::from_millis(config.namesrv.protocol.scan_interval_ms.max(1));
+        tasks.spawn(scan(Arc::clone(namesrv), interval));
+    }
+    let Some(broker) = &endpoints.broker else {
+        return Ok(None);
     };
-    let mut remoting = config.remoting.protocol.clone();
-    remoting.advertised_address = advertised_broker(config, listeners)?;
-    let advertised = Advertised::from(&remoting);
-    let client = broker.anonymous();
-    Ok(Endpoints {
-        namesrv: NameServer::new(client.clone(), advertised, config.namesrv.protocol.clone()),
-        remoting: BrokerRole::new(client, remoting, clock),
-        kafka: gantry_kafka::Server::new(broker.clone(), kafka)?,
-    })
+    tasks.spawn(expire(Arc::clone(&broker.remoting)));
+    let remoting = Arc::clone(&broker.remoting);
+    tasks.spawn(async move { remoting.run_transaction_checks().await });
+    let kafka = Arc::clone(&broker.kafka);
+    tasks.spawn(async move { kafka.run_groups().await });
+    Registrations::start(&broker.registrar, &config.remoting.name_servers).map(Some)
 }
 
-/// Where RocketMQ clients are told to connect.
-fn advertised_broker(config: &Config, listeners: &Listeners) -> Result<SocketAddr> {
-    if let Some(advertised) = config.remoting.advertised {
-        return Ok(advertised);
+async fn scan(namesrv: Arc<NameServer>, interval: Duration) {
+    let mut ticks = tokio::time::interval(interval);
+    loop {
+        ticks.tick().await;
+        namesrv.expire();
     }
-    let address = listeners.address(Bound::Remoting)?;
-    Ok(SocketAddr::new(reachable(address.ip()), address.port()))
-}
-
-/// An address clients on this machine can use when every address is bound.
-const fn reachable(ip: IpAddr) -> IpAddr {
-    if ip.is_unspecified() {
-        IpAddr::V4(Ipv4Addr::LOCALHOST)
-    } else {
-        ip
-    }
-}
-
-fn split_host_port(text: &str) -> Result<(String, u16)> {
-    let (host, port) = text
-        .rsplit_once(':')
-        .context("kafka.advertised is host:port")?;
-    Ok((
-        host.to_owned(),
-        port.parse().context("kafka.advertised is host:port")?,
-    ))
 }
 
 async fn expire(remoting: Arc<BrokerRole>) {

@@ -1,27 +1,22 @@
 //! One thread and one runtime a core: a connection stays where it was given, and its requests
 //! run to completion there.
 
+use super::endpoints::Endpoints;
 use super::listeners::Bound;
 use crate::config::Config;
+use crate::tls::{Admitted, Gate};
 use anyhow::{Context, Result, anyhow};
-use gantry_connection::{Connections, Limits, Permit, Shutdown};
+use gantry_connection::{Connections, Limits, Permit, Protocol, Shutdown};
 use gantry_kafka::KafkaConnection;
-use gantry_remoting::nameserver::{NameServer, NameServerConnection};
-use gantry_remoting::{BrokerConnection, BrokerRole};
+use gantry_remoting::BrokerConnection;
+use gantry_remoting::nameserver::NameServerConnection;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-
-/// What connections are served by.
-#[derive(Clone, Debug)]
-pub(crate) struct Endpoints {
-    pub(crate) namesrv: Arc<NameServer>,
-    pub(crate) remoting: Arc<BrokerRole>,
-    pub(crate) kafka: Arc<gantry_kafka::Server>,
-}
 
 /// The threads.
 #[derive(Debug)]
@@ -107,7 +102,7 @@ impl Workers {
                     Err(error) => {
                         tracing::warn!(%error, listener = bound.name(), "accepting failed");
                         // Out of descriptors, usually: others must close theirs first.
-                        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                        tokio::time::sleep(Duration::from_millis(50)).await;
                         continue;
                     }
                 };
@@ -201,21 +196,57 @@ async fn serve(
     shutdown: &Shutdown,
 ) {
     let listener = bound.name();
-    match bound {
-        Bound::NameServer => {
-            let protocol = NameServerConnection::new(Arc::clone(&endpoints.namesrv), peer);
+    // Only what has an endpoint is bound.
+    match (bound, &endpoints.namesrv, &endpoints.broker) {
+        (Bound::NameServer, Some(namesrv), _) => {
+            let protocol = || NameServerConnection::new(Arc::clone(namesrv), peer);
+            let gate = &endpoints.gates.namesrv;
+            admit_and_run(gate, stream, (bound, peer), protocol, limits, shutdown).await;
+        }
+        (Bound::Remoting | Bound::Vip, _, Some(broker)) => {
+            let protocol = || BrokerConnection::new(Arc::clone(&broker.remoting), peer);
+            let gate = &endpoints.gates.remoting;
+            admit_and_run(gate, stream, (bound, peer), protocol, limits, shutdown).await;
+        }
+        (Bound::Kafka, _, Some(broker)) => {
+            let protocol = KafkaConnection::new(Arc::clone(&broker.kafka), peer);
             let closed = gantry_connection::run(stream, protocol, limits, shutdown).await;
             tracing::debug!(%peer, listener, %closed, "connection closed");
         }
-        Bound::Remoting | Bound::Vip => {
-            let protocol = BrokerConnection::new(Arc::clone(&endpoints.remoting), peer);
-            let closed = gantry_connection::run(stream, protocol, limits, shutdown).await;
-            tracing::debug!(%peer, listener, %closed, "connection closed");
-        }
-        Bound::Kafka => {
-            let protocol = KafkaConnection::new(Arc::clone(&endpoints.kafka), peer);
-            let closed = gantry_connection::run(stream, protocol, limits, shutdown).await;
-            tracing::debug!(%peer, listener, %closed, "connection closed");
-        }
+        // Served where it is accepted.
+        (Bound::Admin, _, _) => {}
+        (Bound::NameServer | Bound::Remoting | Bound::Vip | Bound::Kafka, _, _) => {}
     }
+}
+
+/// Serves a protocol that may come in TLS.
+async fn admit_and_run<P: Protocol>(
+    gate: &Gate,
+    stream: tokio::net::TcpStream,
+    (bound, peer): (Bound, SocketAddr),
+    protocol: impl FnOnce() -> P,
+    limits: &Limits,
+    shutdown: &Shutdown,
+) {
+    let listener = bound.name();
+    let patience = Duration::from_millis(limits.idle_ms);
+    let admitted = tokio::select! {
+        biased;
+        admitted = gate.admit(stream, patience) => admitted,
+        () = shutdown.requested() => return,
+    };
+    let closed = match admitted {
+        Ok(Admitted::Plain(stream)) => {
+            gantry_connection::run(stream, protocol(), limits, shutdown).await
+        }
+        Ok(Admitted::Secured(stream)) => {
+            gantry_connection::run(stream, protocol(), limits, shutdown).await
+        }
+        Err(error) => {
+            let error = format!("{error:#}");
+            tracing::debug!(%peer, listener, error, "connection not admitted");
+            return;
+        }
+    };
+    tracing::debug!(%peer, listener, %closed, "connection closed");
 }

@@ -1,0 +1,167 @@
+//! What the listeners are served by, made of the settings and the addresses that were bound.
+
+use super::listeners::{Bound, Listeners};
+use crate::config::{Config, Role};
+use crate::tls::Gate;
+use anyhow::{Context, Result};
+use gantry_core::Broker;
+use gantry_core::model::{Clock, SystemClock};
+use gantry_remoting::BrokerRole;
+use gantry_remoting::acl::Acl;
+use gantry_remoting::nameserver::{Advertised, KvTables, NameServer};
+use gantry_remoting::registrar::Registrar;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+/// Where a NameServer without a store keeps its tables, below the data directory.
+const KV_FILE: &str = "namesrv/kvConfig.json";
+
+/// What connections are served by: as much as the roles of this process need.
+#[derive(Clone, Debug)]
+pub(crate) struct Endpoints {
+    pub(crate) namesrv: Option<Arc<NameServer>>,
+    pub(crate) broker: Option<BrokerEndpoints>,
+    pub(crate) gates: Gates,
+}
+
+/// How connections are let in.
+#[derive(Clone, Debug)]
+pub(crate) struct Gates {
+    pub(crate) namesrv: Arc<Gate>,
+    pub(crate) remoting: Arc<Gate>,
+}
+
+/// What connections to the broker are served by, and how others hear of it.
+#[derive(Clone, Debug)]
+pub(crate) struct BrokerEndpoints {
+    pub(crate) store: Broker,
+    pub(crate) remoting: Arc<BrokerRole>,
+    pub(crate) registrar: Arc<Registrar>,
+    pub(crate) kafka: Arc<gantry_kafka::Server>,
+}
+
+impl Endpoints {
+    /// All of them, over `store` when there is one.
+    ///
+    /// # Errors
+    /// A setting that does not fit, or the NameServer's file cannot be read.
+    pub(crate) fn new(
+        config: &Config,
+        store: Option<&Broker>,
+        listeners: &Listeners,
+    ) -> Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let broker = match store {
+            Some(store) => Some(BrokerEndpoints::new(config, store, listeners, &clock)?),
+            None => None,
+        };
+        let mut endpoints = Self {
+            namesrv: None,
+            broker,
+            gates: Gates {
+                namesrv: Arc::new(Gate::new("namesrv", &config.namesrv.tls)?),
+                remoting: Arc::new(Gate::new("remoting", &config.remoting.tls)?),
+            },
+        };
+        if config.has(Role::Namesrv) {
+            let names = endpoints.name_server(config, listeners, clock)?;
+            endpoints.namesrv = Some(names);
+        }
+        Ok(endpoints)
+    }
+
+    fn name_server(
+        &self,
+        config: &Config,
+        listeners: &Listeners,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<NameServer>> {
+        let protocol = config.namesrv.protocol.clone();
+        let (own, tables) = match &self.broker {
+            Some(broker) => {
+                let client = broker.store.anonymous();
+                let advertised = Advertised::from(&remoting_config(config, listeners)?);
+                (
+                    Some((client.clone(), advertised)),
+                    KvTables::in_store(client),
+                )
+            }
+            None => {
+                let file = config.data_dir.join(KV_FILE);
+                let tables = KvTables::in_file(&file);
+                (None, tables.with_context(|| file.display().to_string())?)
+            }
+        };
+        let acl = &config.remoting.protocol.acl;
+        acl.check().context("remoting.protocol.acl")?;
+        Ok(NameServer::new(own, tables, protocol, Acl::new(acl), clock))
+    }
+}
+
+impl BrokerEndpoints {
+    fn new(
+        config: &Config,
+        store: &Broker,
+        listeners: &Listeners,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self> {
+        let mut kafka = config.kafka.protocol.clone();
+        (kafka.advertised_host, kafka.advertised_port) = match &config.kafka.advertised {
+            Some(advertised) => split_host_port("kafka.advertised", advertised)?,
+            None => {
+                let address = listeners.address(Bound::Kafka)?;
+                (reachable(address.ip()).to_string(), address.port())
+            }
+        };
+        let remoting = remoting_config(config, listeners)?;
+        remoting.acl.check().context("remoting.protocol.acl")?;
+        let client = store.anonymous();
+        let registrar = Registrar::new(
+            client.clone(),
+            Advertised::from(&remoting),
+            config.remoting.registration.clone(),
+            clock,
+        );
+        Ok(Self {
+            store: store.clone(),
+            remoting: BrokerRole::new(client, remoting, Arc::clone(clock)),
+            registrar,
+            kafka: gantry_kafka::Server::new(store.clone(), kafka)?,
+        })
+    }
+}
+
+fn remoting_config(config: &Config, listeners: &Listeners) -> Result<gantry_remoting::Config> {
+    let mut remoting = config.remoting.protocol.clone();
+    remoting.advertised_address = advertised_broker(config, listeners)?;
+    Ok(remoting)
+}
+
+/// Where RocketMQ clients are told to connect.
+///
+/// # Errors
+/// The broker is not bound.
+pub(crate) fn advertised_broker(config: &Config, listeners: &Listeners) -> Result<SocketAddr> {
+    if let Some(advertised) = config.remoting.advertised {
+        return Ok(advertised);
+    }
+    let address = listeners.address(Bound::Remoting)?;
+    Ok(SocketAddr::new(reachable(address.ip()), address.port()))
+}
+
+/// An address clients on this machine can use when every address is bound.
+const fn reachable(ip: IpAddr) -> IpAddr {
+    if ip.is_unspecified() {
+        IpAddr::V4(Ipv4Addr::LOCALHOST)
+    } else {
+        ip
+    }
+}
+
+/// # Errors
+/// It is no `host:port`.
+pub(crate) fn split_host_port(key: &str, text: &str) -> Result<(String, u16)> {
+    let wrong = || format!("{key}: {text} is no host:port");
+    let (host, port) = text.rsplit_once(':').with_context(wrong)?;
+    Ok((host.to_owned(), port.parse().with_context(wrong)?))
+}
