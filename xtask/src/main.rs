@@ -7,7 +7,9 @@
 
 mod bench;
 mod command;
+mod crash;
 mod install;
+mod matrix;
 mod test;
 mod tidy;
 
@@ -26,7 +28,12 @@ struct Arguments {
 enum Task {
     /// Install the foreign clients and run every test of the workspace.
     Test {
-        /// Passed on to `cargo test`, such as `-p compat-tests crash`.
+        /// Run the RocketMQ checks of the compat tests' matrix against this broker instead, and
+        /// tell where it differs.
+        #[arg(long, value_enum)]
+        peer: Option<matrix::Peer>,
+        /// Passed on to `cargo test`, such as `-p compat-tests crash`; with a peer, names of checks,
+        /// such as `matrix::retry`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
@@ -35,15 +42,26 @@ enum Task {
     /// Measure with the stock tools of both ecosystems.
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// End a gantry under load in every way there is, and look whether it kept what it had
+    /// acknowledged. Without a subcommand some of each.
+    Crash(crash::Crash),
+    /// Write the table of RocketMQ operations and clients into README.md.
+    Matrix,
     /// Check what the compiler does not: file lengths, names, the direction of dependencies.
     Tidy,
 }
 
 fn main() -> Result<()> {
     match Arguments::parse().task {
-        Task::Test { rest } => test::run(&rest),
+        Task::Test { peer: None, rest } => test::run(&rest),
+        Task::Test {
+            peer: Some(peer),
+            rest,
+        } => peer.run(&rest),
         Task::Install => install::all(),
         Task::Bench(bench) => bench::run(&bench),
+        Task::Crash(crash) => crash::run(&crash),
+        Task::Matrix => matrix::write(),
         Task::Tidy => tidy::run(),
     }
 }

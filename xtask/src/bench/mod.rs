@@ -1,43 +1,38 @@
-//! `cargo xtask bench quick`: the stock tools against gantry and, beside it, the original broker.
+//! `cargo xtask bench`: `quick` and `rocketmq` run the stock tools against gantry and, beside it,
+//! the original broker; `restart`, `queues` and `timers` measure what only size shows.
 
+mod load;
 mod measure;
 mod peer;
+mod process;
+mod queues;
+mod quick;
+mod restart;
+mod rocketmq;
 mod server;
+mod timers;
 mod workload;
 
-use crate::{command, install};
+use crate::command;
 use anyhow::Result;
-use clap::{Args, Subcommand, ValueEnum};
-use compat_tests::clients::{Installed, NEWEST_ROCKETMQ};
+use clap::{Subcommand, ValueEnum};
 use compat_tests::paths;
-use server::Server;
 use std::process::Command;
-use workload::Workload;
 
 /// What to measure.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
     /// Produce and consume 1 KiB through both protocols for some seconds each.
-    Quick(Quick),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Quick {
-    /// About how long each workload takes.
-    #[arg(long, default_value_t = 10)]
-    seconds: u64,
-    /// Also run the original broker, taking turns.
-    #[arg(long)]
-    peer: Vec<Peer>,
-    /// Leave gantry out: only the original brokers.
-    #[arg(long, requires = "peer")]
-    peers_only: bool,
-    /// How many times each server takes its turn.
-    #[arg(long, default_value_t = 1)]
-    rounds: u32,
-    /// Only the workloads whose name contains this.
-    #[arg(long, default_value = "")]
-    only: String,
+    Quick(quick::Quick),
+    /// RocketMQ's own benchmarks against gantry and Apache RocketMQ in turn, and how they compare.
+    Rocketmq(rocketmq::Rocketmq),
+    /// Time a log of some gigabytes takes to serve again.
+    Restart(restart::Restart),
+    /// Throughput, memory and descriptors of very many queues beside few.
+    Queues(queues::Queues),
+    /// Memory and restarts with very many messages that wait for their time, and how late they are
+    /// delivered.
+    Timers(timers::Timers),
 }
 
 /// An original broker to measure beside.
@@ -51,54 +46,21 @@ pub(crate) enum Peer {
 
 /// Runs the bench.
 pub(crate) fn run(bench: &Bench) -> Result<()> {
-    let Bench::Quick(quick) = bench;
-    install::install(Installed::KafkaTools)?;
-    install::install(Installed::RocketmqBenchmark)?;
-    install::install(Installed::Rocketmq(NEWEST_ROCKETMQ))?;
-    for peer in &quick.peer {
-        install::install(match peer {
-            Peer::Kafka => Installed::KafkaBroker,
-            Peer::Rocketmq => Installed::RocketmqBroker,
-        })?;
+    match bench {
+        Bench::Quick(quick) => quick::run(quick),
+        Bench::Rocketmq(rocketmq) => rocketmq::run(rocketmq),
+        Bench::Restart(restart) => restart::run(restart),
+        Bench::Queues(queues) => queues::run(queues),
+        Bench::Timers(timers) => timers::run(timers),
     }
-    if !quick.peers_only {
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--release", "--locked", "--package", "gantry"]);
-        command::run(build.current_dir(paths::workspace()))?;
-    }
-
-    println!(
-        "{:<10} {:<38} {:>12} {:>16} {:>9} {:>9}",
-        "server", "workload", "messages/s", "CPU µs/message", "RSS MiB", "anon MiB"
-    );
-    for _ in 0..quick.rounds {
-        if !quick.peers_only {
-            turn(&Server::gantry()?, quick)?;
-        }
-        for peer in &quick.peer {
-            turn(&Server::peer(*peer)?, quick)?;
-        }
-    }
-    Ok(())
 }
 
-/// One server does every workload of the protocols it speaks.
-fn turn(server: &Server, quick: &Quick) -> Result<()> {
-    let chosen = Workload::ALL
-        .iter()
-        .filter(|workload| server.speaks(workload.protocol()))
-        .filter(|workload| workload.name().contains(&quick.only));
-    for workload in chosen {
-        let figures = measure::measure(server, *workload, quick.seconds)?;
-        println!(
-            "{:<10} {:<38} {:>12.0} {:>16.2} {:>9.0} {:>9.0}",
-            server.name(),
-            workload.name(),
-            figures.rate,
-            figures.cpu_micros,
-            figures.rss_mib,
-            figures.anonymous_mib,
-        );
+/// Builds the server as it is shipped, unless the environment names one.
+fn build() -> Result<()> {
+    if std::env::var_os(paths::BINARY_VARIABLE).is_some() {
+        return Ok(());
     }
-    Ok(())
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--release", "--locked", "--package", "gantry"]);
+    command::run(build.current_dir(paths::workspace()))
 }

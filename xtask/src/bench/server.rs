@@ -1,16 +1,24 @@
 //! A server under measurement.
 
-use super::peer::{Original, kafka, rocketmq};
+use super::peer::{Original, kafka};
+use super::workload::QUEUES;
 use super::{Peer, workload::Protocol};
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use compat_tests::gantry::Gantry;
+use compat_tests::remoting::ask;
+use compat_tests::rocketmq_broker::RocketmqBroker;
+
+/// RocketMQ's `GET_MAX_OFFSET`.
+const MAX_OFFSET: u32 = 30;
 
 /// A running server; it ends when dropped.
 pub(crate) enum Server {
     /// Ours.
     Gantry(Gantry),
-    /// The original of one protocol.
+    /// Apache Kafka.
     Original(Original),
+    /// Apache RocketMQ.
+    Rocketmq(RocketmqBroker),
 }
 
 impl Server {
@@ -21,10 +29,10 @@ impl Server {
 
     /// Starts an original.
     pub(crate) fn peer(peer: Peer) -> Result<Self> {
-        Ok(Self::Original(match peer {
-            Peer::Kafka => kafka::start()?,
-            Peer::Rocketmq => rocketmq::start()?,
-        }))
+        Ok(match peer {
+            Peer::Kafka => Self::Original(kafka::start()?),
+            Peer::Rocketmq => Self::Rocketmq(RocketmqBroker::start_as_shipped()?),
+        })
     }
 
     /// What the figures call it.
@@ -32,6 +40,7 @@ impl Server {
         match self {
             Self::Gantry(_) => "gantry",
             Self::Original(original) => original.name,
+            Self::Rocketmq(_) => "rocketmq",
         }
     }
 
@@ -40,6 +49,7 @@ impl Server {
         match self {
             Self::Gantry(gantry) => gantry.pid(),
             Self::Original(original) => Ok(original.pid()),
+            Self::Rocketmq(broker) => Ok(broker.pid()),
         }
     }
 
@@ -53,11 +63,31 @@ impl Server {
         match (self, protocol) {
             (Self::Gantry(gantry), Protocol::Kafka) => gantry.kafka(),
             (Self::Gantry(gantry), Protocol::Rocketmq) => gantry.namesrv(),
+            (Self::Rocketmq(broker), Protocol::Rocketmq) => Ok(broker.namesrv()),
+            (Self::Rocketmq(_), Protocol::Kafka) => bail!("another protocol"),
             (Self::Original(original), wanted) => {
                 let same = original.protocol == wanted;
                 same.then(|| original.address.clone())
                     .context("another protocol")
             }
         }
+    }
+
+    /// Messages ever stored in the queues of a topic that RocketMQ's tools use.
+    pub(crate) fn messages_of(&self, topic: &str) -> Result<u64> {
+        let broker = match self {
+            Self::Gantry(gantry) => gantry.endpoint("remoting")?,
+            Self::Rocketmq(broker) => broker.address(),
+            Self::Original(_) => bail!("another protocol"),
+        };
+        let mut messages = 0;
+        for queue in 0..QUEUES {
+            let fields = [("topic", topic), ("queueId", &queue.to_string())];
+            let answer = ask(&broker, MAX_OFFSET, &fields)?;
+            let offset = answer.field("offset");
+            let offset = offset.with_context(|| format!("no offset of {topic}: {answer:?}"))?;
+            messages += offset.parse::<u64>()?;
+        }
+        Ok(messages)
     }
 }

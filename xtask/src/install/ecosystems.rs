@@ -19,6 +19,7 @@ pub(crate) fn sources(client: Installed) -> Result<Vec<PathBuf>> {
             folder.join("node/client.js"),
         ],
         Installed::Go => files(&folder.join("go"))?,
+        Installed::GoRocketmq => files(&folder.join("go-rocketmq"))?,
         Installed::Kafka(_) => {
             let mut sources = vec![java.join("kafka/pom.xml")];
             sources.extend(java_sources("kafka")?);
@@ -43,7 +44,8 @@ pub(crate) fn install(client: Installed) -> Result<bool> {
     match client {
         Installed::Python => python(&directory)?,
         Installed::Node => node(&directory)?,
-        Installed::Go => go(&directory)?,
+        Installed::Go => go("go", &directory.join("franz"))?,
+        Installed::GoRocketmq => go("go-rocketmq", &directory.join("rocketmq"))?,
         Installed::Kafka(version) => {
             jars("kafka", version, &directory)?;
             compile("kafka", &directory)?;
@@ -81,12 +83,12 @@ fn node(directory: &Path) -> Result<()> {
         .current_dir(directory))
 }
 
-fn go(directory: &Path) -> Result<()> {
+fn go(sources: &str, program: &Path) -> Result<()> {
     run(Command::new("go")
         .args(["build", "-mod=readonly", "-trimpath", "-o"])
-        .arg(directory.join("franz"))
+        .arg(program)
         .arg(".")
-        .current_dir(paths::client_sources().join("go")))
+        .current_dir(paths::client_sources().join(sources)))
 }
 
 /// Copies the jars of one pom; an empty version is the pom's own.

@@ -35,6 +35,7 @@ fn everything() -> Vec<Installed> {
         Installed::Python,
         Installed::Node,
         Installed::Go,
+        Installed::GoRocketmq,
         Installed::Kcat,
     ];
     all.extend(
@@ -47,7 +48,11 @@ fn everything() -> Vec<Installed> {
             .iter()
             .map(|version| Installed::Rocketmq(version)),
     );
-    all.extend([Installed::KafkaTools, Installed::RocketmqBenchmark]);
+    all.extend([
+        Installed::KafkaTools,
+        Installed::RocketmqBenchmark,
+        Installed::RocketmqBroker,
+    ]);
     all
 }
 
@@ -55,7 +60,7 @@ const fn tools(client: Installed) -> &'static [&'static str] {
     match client {
         Installed::Python => &["python3"],
         Installed::Node => &["node", "npm"],
-        Installed::Go => &["go"],
+        Installed::Go | Installed::GoRocketmq => &["go"],
         Installed::Kcat => &[],
         Installed::Kafka(_)
         | Installed::KafkaTools

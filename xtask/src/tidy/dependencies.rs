@@ -21,17 +21,20 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("gantry-kafka", &["gantry-core", "gantry-connection"]),
+    ("gantry-amqp", &["gantry-core", "gantry-connection"]),
     (
         "gantry",
         &[
             "gantry-core",
             "gantry-connection",
             "gantry-remoting",
+            "gantry-remoting-protocol",
             "gantry-kafka",
         ],
     ),
-    ("compat-tests", &["gantry"]),
-    ("xtask", &["compat-tests"]),
+    ("mqload", &["gantry-remoting-protocol"]),
+    ("compat-tests", &["gantry", "mqload"]),
+    ("xtask", &["compat-tests", "gantry-core", "mqload"]),
 ];
 
 /// What is wrong with the manifests.

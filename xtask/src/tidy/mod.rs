@@ -4,6 +4,7 @@ mod dependencies;
 mod licences;
 mod sources;
 
+use crate::matrix;
 use anyhow::{Result, bail};
 
 /// Runs every check and fails when one complains.
@@ -11,6 +12,7 @@ pub(crate) fn run() -> Result<()> {
     let mut complaints = dependencies::complaints()?;
     complaints.extend(licences::complaints()?);
     complaints.extend(sources::complaints()?);
+    complaints.extend(matrix::complaints()?);
     for complaint in &complaints {
         eprintln!("{complaint}");
     }

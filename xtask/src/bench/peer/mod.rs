@@ -1,7 +1,7 @@
-//! The original brokers, on free ports of the loopback interface and a store of their own.
+//! The original Kafka broker, on free ports of the loopback interface and a store of its own;
+//! RocketMQ's is also a test's, and so is started by the tests' library.
 
 pub(crate) mod kafka;
-pub(crate) mod rocketmq;
 
 use super::workload::Protocol;
 use anyhow::{Context as _, Result, bail};
