@@ -28,6 +28,8 @@ pub enum Installed {
     Node,
     /// The franz-go program.
     Go,
+    /// The program around RocketMQ's Go client.
+    GoRocketmq,
     /// `kafka-clients` of a version.
     Kafka(&'static str),
     /// Kafka's command line tools.
@@ -40,7 +42,7 @@ pub enum Installed {
     Kcat,
     /// Apache Kafka, to measure beside.
     KafkaBroker,
-    /// Apache RocketMQ, to measure beside.
+    /// Apache RocketMQ, to measure beside and to import the stores of.
     RocketmqBroker,
 }
 
@@ -52,6 +54,7 @@ impl Installed {
             Self::Python => "python".to_owned(),
             Self::Node => "node".to_owned(),
             Self::Go => "go".to_owned(),
+            Self::GoRocketmq => "go-rocketmq".to_owned(),
             Self::Kafka(version) => format!("kafka-{version}"),
             Self::KafkaTools => format!("kafka-tools-{KAFKA_TOOLS}"),
             Self::Rocketmq(version) => format!("rocketmq-{version}"),
@@ -89,14 +92,23 @@ pub fn ready(needed: &[Installed]) -> Result<bool> {
     let Some(missing) = server.into_iter().chain(missing).next() else {
         return Ok(true);
     };
+    skip(&format!("{missing}; cargo xtask test"))?;
+    Ok(false)
+}
+
+/// Says loudly that a test is skipped, and why.
+///
+/// # Errors
+/// This is CI, where nothing is skipped.
+pub fn skip(why: &str) -> Result<()> {
     if paths::in_ci() {
-        bail!("{missing}; cargo xtask test");
+        bail!("{why}");
     }
     // Past the capture of test output: a skipped test must be seen.
     let errors = std::fs::OpenOptions::new().append(true).open("/dev/stderr");
-    let said = format!("SKIPPED: {missing}; cargo xtask test\n");
+    let said = format!("SKIPPED: {why}\n");
     let _ = errors.and_then(|mut errors| std::io::Write::write_all(&mut errors, said.as_bytes()));
-    Ok(false)
+    Ok(())
 }
 
 /// What a Java virtual machine is started for.
@@ -159,7 +171,7 @@ pub fn rocketmq_tool(jvm: Jvm, class: &str) -> Command {
     command
 }
 
-/// A Python client; `library` is `confluent` or `kafka-python`.
+/// A Python client; `library` is `confluent`, `kafka-python` or `rocketmq`.
 #[must_use]
 pub fn python(library: &str) -> Command {
     let mut command = Command::new(Installed::Python.directory().join("bin/python"));
@@ -182,6 +194,24 @@ pub fn node() -> Command {
 #[must_use]
 pub fn franz() -> Command {
     Command::new(Installed::Go.directory().join("franz"))
+}
+
+/// The program around RocketMQ's Go client.
+#[must_use]
+pub fn rocketmq_go() -> Command {
+    let mut command = Command::new(Installed::GoRocketmq.directory().join("rocketmq"));
+    // It keeps the progress of broadcasting members below the user's home.
+    command.env("HOME", paths::installed_clients());
+    command
+}
+
+/// The program around RocketMQ's Python client, in which its C++ client works.
+#[must_use]
+pub fn rocketmq_python() -> Command {
+    let mut command = python("rocketmq");
+    // It logs and keeps the progress of broadcasting members below the user's home.
+    command.env("HOME", paths::installed_clients());
+    command
 }
 
 /// `kcat`.

@@ -1,11 +1,16 @@
 //! Drives real clients of every ecosystem against a running gantry.
 //!
 //! This library is the harness: where things are, a server process, a client process, and the
-//! lines they exchange. It knows no protocol and links no part of the product. The tests are one
+//! lines they exchange. It links no part of the product, and knows of the protocols how one request
+//! of RocketMQ's is asked: whether a NameServer knows a broker yet. The tests are one
 //! binary, `tests/compat`; `cargo xtask test` installs the clients and runs them.
 
 pub mod clients;
+pub mod disks;
 pub mod gantry;
 pub mod lines;
+pub mod matrix;
 pub mod paths;
 pub mod process;
+pub mod remoting;
+pub mod rocketmq_broker;

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 pub const CLIENTS_VARIABLE: &str = "GANTRY_COMPAT_CLIENTS";
 /// Names the server's binary, for `cargo test`.
 pub const BINARY_VARIABLE: &str = "GANTRY_BINARY";
+/// Holds the JSON of a ready file, of servers to test that are already there.
+pub const ENDPOINTS_VARIABLE: &str = "GANTRY_COMPAT_ENDPOINTS";
 
 /// The root of the workspace.
 #[must_use]
@@ -50,7 +52,7 @@ pub fn gantry_binary() -> Option<PathBuf> {
 /// The ready file's JSON of servers that are already there, if the tests are to use those.
 #[must_use]
 pub fn foreign_endpoints() -> Option<String> {
-    env::var("GANTRY_COMPAT_ENDPOINTS").ok()
+    env::var(ENDPOINTS_VARIABLE).ok()
 }
 
 /// Whether there is a server to test.

@@ -130,6 +130,27 @@ impl Client {
         Ok(None)
     }
 
+    /// The next event if one comes within `time`.
+    ///
+    /// # Errors
+    /// The program failed or ended.
+    pub fn event_within(&mut self, time: Duration) -> Result<Option<Event>> {
+        let deadline = now() + time;
+        loop {
+            let left = deadline.saturating_duration_since(now());
+            let line = match self.lines.recv_timeout(left) {
+                Ok(line) => line,
+                Err(RecvTimeoutError::Timeout) => return Ok(None),
+                Err(RecvTimeoutError::Disconnected) => bail!(self.report("ended")),
+            };
+            match Event::parse(&line) {
+                Some(event) if event.name() == "failed" => bail!(self.report(&line)),
+                Some(event) => return Ok(Some(event)),
+                None => {}
+            }
+        }
+    }
+
     /// The first event from now on that `wanted` accepts; those before it are dropped.
     ///
     /// # Errors
@@ -207,6 +228,29 @@ impl Drop for Client {
         if self.status.is_none() {
             self.kill();
         }
+    }
+}
+
+/// Asks `process` to stop (SIGTERM) and waits for it; one that does not is killed.
+///
+/// # Errors
+/// It did not stop within `patience`.
+pub fn terminate(process: &mut Child, patience: Duration) -> Result<ExitStatus> {
+    /// Between two looks at a process, which cannot be waited for with a deadline.
+    const GLANCE: Duration = Duration::from_millis(2);
+    let pid = process.id().to_string();
+    Command::new("kill").args(["-TERM", &pid]).status()?;
+    let deadline = now() + patience;
+    loop {
+        if let Some(status) = process.try_wait()? {
+            return Ok(status);
+        }
+        if now() > deadline {
+            process.kill()?;
+            process.wait()?;
+            bail!("process {pid} does not stop");
+        }
+        thread::sleep(GLANCE);
     }
 }
 

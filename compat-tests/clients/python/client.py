@@ -1,17 +1,28 @@
-"""client.py confluent|kafka-python VERB key=value ...: the Python clients under test."""
+"""client.py LIBRARY VERB key=value ... -- VERB key=value ...: the Python clients under test."""
 
 import importlib
+import itertools
 import sys
 
 from lines import tell
 
+MODULES = {"confluent": "with_confluent", "kafka-python": "with_kafka_python", "rocketmq": "with_rocketmq"}
+VERBS = ("produce", "consume", "stream", "push", "dump")
+
 
 def main() -> None:
-    library, verb, *pairs = sys.argv[1:]
-    arguments = dict(pair.split("=", 1) for pair in pairs)
-    module = importlib.import_module({"confluent": "with_confluent", "kafka-python": "with_kafka_python"}[library])
+    library, *rest = sys.argv[1:]
+    module = importlib.import_module(MODULES[library])
+    for is_end, command in itertools.groupby(rest, lambda argument: argument == "--"):
+        if not is_end:
+            run(module, *command)
+
+
+def run(module, verb: str, *pairs: str) -> None:
+    if verb not in VERBS:
+        raise ValueError(f"no such command: {verb}")
     try:
-        {"produce": module.produce, "consume": module.consume}[verb](arguments)
+        getattr(module, verb)(dict(pair.split("=", 1) for pair in pairs))
     except Exception as failure:
         tell("failed", error=repr(failure))
         raise

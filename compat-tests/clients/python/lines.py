@@ -41,7 +41,9 @@ def _encode(value):
 
 def tell(event: str, **fields) -> None:
     line = {"event": event} | {name: _encode(value) for name, value in fields.items()}
-    print(json.dumps(line), flush=True)
+    # In one piece: some clients call back from threads of their own.
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
 
 
 def encode_headers(headers) -> list:

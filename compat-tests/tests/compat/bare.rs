@@ -68,6 +68,17 @@ pub fn produce(socket: &mut TcpStream, topic: &str, batch: &[u8]) -> (i16, i64) 
 
 /// Fetch v4 from `offset`; the records of the answer.
 pub fn fetch(socket: &mut TcpStream, topic: &str, offset: i64) -> Vec<u8> {
+    let (code, records) = fetch_any(socket, topic, offset);
+    assert_eq!(code, 0, "no error");
+    records
+}
+
+/// Fetch v4 from `offset`; the error code of the answer.
+pub fn fetch_code(socket: &mut TcpStream, topic: &str, offset: i64) -> i16 {
+    fetch_any(socket, topic, offset).0
+}
+
+fn fetch_any(socket: &mut TcpStream, topic: &str, offset: i64) -> (i16, Vec<u8>) {
     let mut body = Vec::new();
     body.extend((-1_i32).to_be_bytes()); // no replica
     body.extend(1_000_i32.to_be_bytes());
@@ -83,13 +94,14 @@ pub fn fetch(socket: &mut TcpStream, topic: &str, offset: i64) -> Vec<u8> {
     let answer = call(socket, 1, 4, &body);
     // Throttle time, topics, name, partitions, partition, error, high watermark, stable offset.
     let at = 4 + 4 + 2 + topic.len() + 4 + 4;
-    assert_eq!(answer[at..at + 2], [0, 0], "no error");
+    let code = i16::from_be_bytes(answer[at..at + 2].try_into().unwrap());
     let aborted = at + 2 + 8 + 8;
     let count = i32::from_be_bytes(answer[aborted..aborted + 4].try_into().unwrap());
     assert!(count <= 0, "no aborted transactions");
     let length = aborted + 4;
     let bytes = i32::from_be_bytes(answer[length..length + 4].try_into().unwrap());
-    answer[length + 4..][..bytes as usize].to_vec()
+    let records = answer[length + 4..].get(..bytes.max(0) as usize);
+    (code, records.unwrap_or_default().to_vec())
 }
 
 /// A request with header version 1; the answer behind its correlation id.

@@ -48,6 +48,11 @@ pub fn produce(
     settings: &[(&str, &str)],
 ) -> Vec<(i32, i64)> {
     let producer: FutureProducer = configuration(bootstrap, settings).create().unwrap();
+    send(&producer, topic, messages)
+}
+
+/// Sends `messages` and gives the place of each.
+pub fn send(producer: &FutureProducer, topic: &str, messages: &[Message]) -> Vec<(i32, i64)> {
     runtime().block_on(async {
         let mut sent = Vec::new();
         for message in messages {
@@ -127,6 +132,26 @@ pub fn read_all(bootstrap: &str, topics: &[&str]) -> Vec<OwnedMessage> {
     records
 }
 
+/// The values in a topic, in order of arrival.
+pub fn values(bootstrap: &str, topic: &str) -> Vec<String> {
+    let records = read_all(bootstrap, &[topic]);
+    let values = records.iter().filter_map(|record| record.payload());
+    values
+        .map(|value| String::from_utf8(value.to_vec()).unwrap())
+        .collect()
+}
+
+/// The names of all topics there are, in order.
+pub fn topics(bootstrap: &str) -> Vec<String> {
+    let consumer: BaseConsumer = configuration(bootstrap, &[]).create().unwrap();
+    let metadata = consumer.fetch_metadata(None, Timeout::After(PATIENCE));
+    let metadata = metadata.unwrap();
+    let topics = metadata.topics().iter();
+    let mut names: Vec<String> = topics.map(|topic| topic.name().to_owned()).collect();
+    names.sort();
+    names
+}
+
 /// A member of `group` that reads `count` records of `topic` and commits behind the last.
 pub fn consume(bootstrap: &str, topic: &str, group: &str, count: usize) -> Vec<OwnedMessage> {
     let settings = [
@@ -169,4 +194,17 @@ pub fn as_message(record: &OwnedMessage) -> Message {
             .map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec)))
             .collect(),
     }
+}
+
+/// Commits `offset` for a group without members.
+pub fn commit(bootstrap: &str, group: &str, topic: &str, partition: i32, offset: i64) {
+    let settings = [("group.id", group), ("enable.auto.commit", "false")];
+    let consumer: BaseConsumer = configuration(bootstrap, &settings).create().unwrap();
+    let mut offsets = TopicPartitionList::new();
+    offsets
+        .add_partition_offset(topic, partition, Offset::Offset(offset))
+        .unwrap();
+    consumer
+        .commit(&offsets, rdkafka::consumer::CommitMode::Sync)
+        .unwrap();
 }

@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const MODES: [&str; 5] = ["sync", "async", "oneway", "batch", "selector"];
 const EACH: usize = 4;
 
-fn assert_message(message: &Message, received: &Event) {
+/// The message came as it was sent, for the first time.
+pub fn assert_message(message: &Message, received: &Event) {
     let key = message
         .key
         .as_deref()

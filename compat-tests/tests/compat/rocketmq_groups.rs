@@ -6,13 +6,13 @@ use compat_tests::gantry::Gantry;
 use compat_tests::lines::Message;
 use std::collections::BTreeSet;
 
-const QUEUES: usize = 4;
+pub const QUEUES: usize = 4;
 
 /// A producer that sends when told to, and knows that it was acknowledged.
-struct Producer(Member);
+pub struct Producer(Member);
 
 impl Producer {
-    fn start(version: &'static str, gantry: &Gantry, topic: &str) -> Self {
+    pub fn start(version: &'static str, gantry: &Gantry, topic: &str) -> Self {
         let mut java = clients::rocketmq_java(version);
         java.arg("stream")
             .arg(format!("namesrv={}", gantry.namesrv().unwrap()));
@@ -21,7 +21,7 @@ impl Producer {
     }
 
     /// Sends one message to each queue.
-    fn send_round(&mut self, name: &str) {
+    pub fn send_round(&mut self, name: &str) {
         let sent = |member: &Member| named(&member.events, "sent").count();
         let before = sent(&self.0);
         for queue in 0..QUEUES {
@@ -35,7 +35,7 @@ impl Producer {
     }
 }
 
-fn consumer(version: &'static str, gantry: &Gantry, arguments: &[&str]) -> Member {
+pub fn consumer(version: &'static str, gantry: &Gantry, arguments: &[&str]) -> Member {
     let mut java = clients::rocketmq_java(version);
     java.arg("push")
         .arg(format!("namesrv={}", gantry.namesrv().unwrap()))

@@ -4,6 +4,7 @@ use compat_tests::lines::{Event, Message};
 use compat_tests::process::{Client, PATIENCE, now};
 use std::collections::BTreeMap;
 use std::process::Command;
+use std::time::Duration;
 
 /// A moment that is not now: 2023-11-14, in ms.
 pub const BORN: i64 = 1_700_000_000_000;
@@ -99,11 +100,18 @@ impl Member {
 
     /// Reads on until what was said so far is enough.
     pub fn until(&mut self, enough: impl Fn(&[Event]) -> bool) {
-        let deadline = now() + PATIENCE;
+        self.until_within(PATIENCE, enough);
+    }
+
+    /// As [`Member::until`], for what takes longer.
+    pub fn until_within(&mut self, patience: Duration, enough: impl Fn(&[Event]) -> bool) {
+        let deadline = now() + patience;
         while !enough(&self.events) {
-            assert!(now() < deadline, "not in time; said: {:#?}", self.events);
-            let event = self.client.next_event().unwrap();
-            self.events.push(event.expect("the client ended"));
+            let left = deadline.saturating_duration_since(now());
+            match self.client.event_within(left).unwrap() {
+                Some(event) => self.events.push(event),
+                None => panic!("not in time; said: {:#?}", self.events),
+            }
         }
     }
 
@@ -115,8 +123,13 @@ impl Member {
 
     /// Reads on until a message with this body came.
     pub fn until_received(&mut self, value: &str) {
+        self.until_received_within(PATIENCE, value);
+    }
+
+    /// As [`Member::until_received`], for what takes longer.
+    pub fn until_received_within(&mut self, patience: Duration, value: &str) {
         let value = value.as_bytes();
-        self.until(|events| {
+        self.until_within(patience, |events| {
             let mut received = named(events, "received");
             received.any(|event| event.bytes("value").is_some_and(|bytes| bytes == value))
         });

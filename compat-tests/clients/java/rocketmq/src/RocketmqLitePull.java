@@ -1,4 +1,6 @@
 import java.util.Collection;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.TreeSet;
 import org.apache.rocketmq.client.consumer.DefaultLitePullConsumer;
 import org.apache.rocketmq.common.message.MessageExt;
@@ -12,7 +14,7 @@ final class RocketmqLitePull {
     static void consume(Command command) throws Exception {
         DefaultLitePullConsumer consumer = create(command);
         for (String topic : command.text("topic").split(",")) {
-            consumer.subscribe(topic, command.text("tags", "*"));
+            consumer.subscribe(topic, RocketmqClient.selector(command));
         }
         consumer.start();
         Output.event("ready").print();
@@ -46,11 +48,24 @@ final class RocketmqLitePull {
         consumer.shutdown();
     }
 
+    /** Sets the group back, or forward, to what was stored from a time on. */
+    static void reset(Command command) throws Exception {
+        DefaultLitePullConsumer consumer = create(command);
+        consumer.start();
+        long time = Long.parseLong(command.text("time"));
+        Collection<MessageQueue> queues = consumer.fetchMessageQueues(command.text("topic"));
+        consumer.assign(queues);
+        Map<MessageQueue, Long> offsets = new HashMap<>();
+        for (MessageQueue queue : queues) {
+            offsets.put(queue, consumer.offsetForTimestamp(queue, time));
+        }
+        consumer.commitSync(offsets, true);
+        consumer.shutdown();
+    }
+
     private static DefaultLitePullConsumer create(Command command) {
-        DefaultLitePullConsumer consumer = new DefaultLitePullConsumer(command.text("group"));
-        consumer.setNamesrvAddr(command.text("namesrv"));
-        consumer.setInstanceName("litepull-" + System.nanoTime());
-        consumer.setVipChannelEnabled(command.text("vip", "false").equals("true"));
+        DefaultLitePullConsumer consumer = new DefaultLitePullConsumer(command.text("group"), RocketmqClient.hook(command));
+        RocketmqClient.direct(consumer, command, "litepull");
         consumer.setAutoCommit(false);
         consumer.setPullThreadNums(2);
         var wanted = "CONSUME_FROM_FIRST_OFFSET";

@@ -62,19 +62,21 @@ final class RocketmqProducer {
                                 ? producer.send(message)
                                 : producer.send(message, RocketmqProducer::choose, input.partition()));
             } catch (Exception refused) {
-                Output.event("lost").field("error", refused.toString()).print();
+                Output.event("lost").field("error", refused + ": " + refused.getCause()).print();
             }
         }
         producer.shutdown();
     }
 
     private static DefaultMQProducer start(Command command) throws Exception {
-        DefaultMQProducer producer = new DefaultMQProducer(command.text("group", "compat-producer"));
-        producer.setNamesrvAddr(command.text("namesrv"));
-        producer.setInstanceName("producer-" + System.nanoTime());
-        producer.setVipChannelEnabled(command.text("vip", "false").equals("true"));
+        boolean traced = command.text("trace", "false").equals("true");
+        DefaultMQProducer producer = new DefaultMQProducer(
+                command.text("group", "compat-producer"), RocketmqClient.hook(command), traced, null);
+        RocketmqClient.direct(producer, command, "producer");
         producer.setCompressMsgBodyOverHowmuch(command.number("compress-over", 4096));
         producer.setSendMsgTimeout(command.number("timeout", 10_000));
+        // Of a topic that comes to be with its first message.
+        producer.setDefaultTopicQueueNums(command.number("queues", 4));
         producer.start();
         return producer;
     }
