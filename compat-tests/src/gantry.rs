@@ -29,6 +29,9 @@ const LISTENERS: &[(&str, &str)] = &[
     ("vip", "remoting.vip_listen"),
     ("admin", "admin.listen"),
 ];
+/// Enough for any test: segments are allocated whole, a spare one ahead, and many servers run at
+/// once.
+const SEGMENT_BYTES: (&str, &str) = ("store.segment_bytes", "67108864");
 
 /// A running server and its store.
 #[derive(Debug)]
@@ -59,10 +62,11 @@ impl Gantry {
     pub fn start_on(settings: &[&str], prepare: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
         let home = home()?;
         let mut settings: Vec<String> = settings.iter().map(|&text| text.to_owned()).collect();
-        for (_, key) in LISTENERS {
+        let listeners = LISTENERS.iter().map(|&(_, key)| (key, "127.0.0.1:0"));
+        for (key, value) in listeners.chain([SEGMENT_BYTES]) {
             let given = format!("{key}=");
             if !settings.iter().any(|setting| setting.starts_with(&given)) {
-                settings.push(given + "127.0.0.1:0");
+                settings.push(given + value);
             }
         }
         let data = home.path().join("data");

@@ -27,8 +27,9 @@ struct Log {
 impl Log {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let clock = Arc::new(SystemClock);
-        let broker = Broker::open(directory.path(), Config::default(), clock).unwrap();
+        let mut config = Config::default();
+        config.store.segment_bytes = 1 << 20;
+        let broker = Broker::open(directory.path(), config, Arc::new(SystemClock)).unwrap();
         let client = broker.anonymous();
         let name = TopicName::new("mapped").unwrap();
         Self {

@@ -39,6 +39,8 @@ fn serve_command(home: &Path, settings: &[&str]) -> Command {
     ] {
         command.arg("--set").arg(format!("{key}=127.0.0.1:0"));
     }
+    // Segments are allocated whole, and many tests run at a time.
+    command.arg("--set").arg("store.segment_bytes=16777216");
     for setting in settings {
         command.arg("--set").arg(setting);
     }

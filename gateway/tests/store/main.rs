@@ -69,6 +69,7 @@ fn text(path: &Path) -> &str {
 /// The sample is older than messages are usually kept.
 fn keeping_all() -> Config {
     let mut config = Config::default();
+    config.store.segment_bytes = 16 << 20;
     config.store.retention_ms = 0;
     config
 }

@@ -39,8 +39,9 @@ impl TestServer {
         Self::admitting(core, config, None)
     }
 
-    fn admitting(core: gantry_core::Config, config: Config, acl: Option<Arc<Acl>>) -> Self {
+    fn admitting(mut core: gantry_core::Config, config: Config, acl: Option<Arc<Acl>>) -> Self {
         let directory = tempfile::tempdir().unwrap();
+        core.store.segment_bytes = 1 << 20;
         let broker = Broker::open(directory.path(), core, Arc::new(SystemClock)).unwrap();
         let advertised = advertised();
         let own = Some((broker.anonymous(), advertised));

@@ -87,7 +87,8 @@ mod tests {
     #[test]
     fn only_what_has_changed_is_news() {
         let directory = tempfile::tempdir().unwrap();
-        let config = gantry_core::Config::default();
+        let mut config = gantry_core::Config::default();
+        config.store.segment_bytes = 1 << 20;
         let broker = Broker::open(directory.path(), config, Arc::new(SystemClock)).unwrap();
         let client = broker.anonymous();
         let advertised = Advertised::from(&crate::Config::default());

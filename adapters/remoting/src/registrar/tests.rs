@@ -24,7 +24,8 @@ impl Pair {
 
     fn with(config: Config, own: Option<Advertised>) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let core = gantry_core::Config::default();
+        let mut core = gantry_core::Config::default();
+        core.store.segment_bytes = 1 << 20;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let broker = Broker::open(directory.path(), core, Arc::clone(&clock)).unwrap();
         let client = broker.anonymous();
