@@ -60,10 +60,27 @@ impl Gantry {
     /// # Errors
     /// As [`Gantry::start`], or what `prepare` fails with.
     pub fn start_on(settings: &[&str], prepare: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
+        Self::start_with(settings, &[SEGMENT_BYTES], prepare)
+    }
+
+    /// As [`Gantry::start`], with segments as large as they are where nothing is configured: for
+    /// benches.
+    ///
+    /// # Errors
+    /// As [`Gantry::start`].
+    pub fn start_as_shipped(settings: &[&str]) -> Result<Self> {
+        Self::start_with(settings, &[], |_| Ok(()))
+    }
+
+    fn start_with(
+        settings: &[&str],
+        defaults: &[(&str, &str)],
+        prepare: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<Self> {
         let home = home()?;
         let mut settings: Vec<String> = settings.iter().map(|&text| text.to_owned()).collect();
         let listeners = LISTENERS.iter().map(|&(_, key)| (key, "127.0.0.1:0"));
-        for (key, value) in listeners.chain([SEGMENT_BYTES]) {
+        for (key, value) in listeners.chain(defaults.iter().copied()) {
             let given = format!("{key}=");
             if !settings.iter().any(|setting| setting.starts_with(&given)) {
                 settings.push(given + value);

@@ -32,7 +32,7 @@ pub(crate) struct Queues {
 /// Loads few queues and many in turn.
 pub(crate) fn run(queues: &Queues) -> Result<()> {
     super::build()?;
-    let gantry = Gantry::start(&[
+    let gantry = Gantry::start_as_shipped(&[
         "store.disk_force_clean_percent=0",
         "store.disk_read_only_percent=0",
     ])?;

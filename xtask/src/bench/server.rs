@@ -24,7 +24,7 @@ pub(crate) enum Server {
 impl Server {
     /// Starts ours, as it is shipped.
     pub(crate) fn gantry() -> Result<Self> {
-        Ok(Self::Gantry(Gantry::start(&[])?))
+        Ok(Self::Gantry(Gantry::start_as_shipped(&[])?))
     }
 
     /// Starts an original.
