@@ -472,7 +472,7 @@ fn one_record_is_indexed_in_many_queues() {
     let lmq = topic(&client, "%LMQ%a");
     produce(&client, &lmq, 0, message("first"));
     let mut dispatched = item(&main, 0, message("both"));
-    dispatched.also = vec![lmq.name().clone()];
+    dispatched.also = vec![(Arc::clone(&lmq), QueueId::new(0))];
     client
         .produce(vec![dispatched], Durability::Configured)
         .remove(0)
@@ -488,6 +488,45 @@ fn one_record_is_indexed_in_many_queues() {
     let image = directory.path().join("image");
     copy(&directory.path().join("live"), &image);
     check(&open(&image).anonymous());
+}
+
+#[test]
+fn a_thousand_queues_share_one_body() {
+    const QUEUES: usize = 1_000;
+    const BODY: usize = 100_000;
+    let directory = tempfile::tempdir().unwrap();
+    let broker = open(&directory.path().join("live"));
+    let client = broker.anonymous();
+    let main = topic(&client, "main");
+    let name = |number: usize| format!("queue, {number}");
+    let also: Vec<_> = (0..QUEUES)
+        .map(|number| (topic(&client, &name(number)), QueueId::new(0)))
+        .collect();
+    let body = Message::new(Bytes::from(vec![7; BODY]), Timestamp::from_millis(1));
+    let mut dispatched = item(&main, 0, Payload::Message(body));
+    dispatched.also = also.clone();
+    let before = broker.store_figures().appended;
+    let produced = client.produce(vec![dispatched.clone()], Durability::Configured);
+    assert!(produced.iter().all(Result::is_ok), "{produced:?}");
+    assert!(broker.store_figures().appended - before < 2 * BODY as u64);
+    dispatched.also.push(also[0].clone());
+    let twice = client.produce(vec![dispatched], Durability::Configured);
+    assert!(matches!(twice[0], Err(Error::Invalid(_))), "{twice:?}");
+    // What would start if it were killed now, and if only the log were left of it.
+    for is_bare in [false, true] {
+        let image = directory.path().join(format!("image {is_bare}"));
+        copy(&directory.path().join("live"), &image);
+        if is_bare {
+            std::fs::remove_dir_all(image.join("index")).unwrap();
+        }
+        let client = open(&image).anonymous();
+        for number in 0..QUEUES {
+            let queue = client.topic(&name(number)).unwrap();
+            let fetched = fetch(&client, &queue, 0, 0).unwrap();
+            assert_eq!(fetched.range.end.get(), 1, "queue {number}");
+            assert_eq!(fetched.records.len(), 1, "queue {number}");
+        }
+    }
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn fill(client: &Client) -> Arc<Topic> {
                 message(number)
             },
             also: if number % 5 == 1 && !is_batch {
-                vec![further.name().clone()]
+                vec![(Arc::clone(&further), QueueId::new(0))]
             } else {
                 Vec::new()
             },

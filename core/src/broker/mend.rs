@@ -8,8 +8,8 @@ use crate::Error;
 use crate::index::{ClosedStretch, Entry, INNER_NONE, IndexFile, KeyEntry, Lane, OpenRun};
 use crate::model::{PhysicalOffset, QueueId, Timestamp};
 use crate::queue::Queue;
-use crate::record::RecordView;
-use crate::store::{Chore, Facts, Scan, Scanned, multi_dispatch};
+use crate::record::{Further, RecordView, dispatched};
+use crate::store::{Chore, Facts, Scan, Scanned};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -161,8 +161,12 @@ impl<'a> Reindexing<'a> {
         if is_forwarded || record.is_batch() {
             return;
         }
-        for (name, base) in multi_dispatch(record) {
-            if let Some(queue) = self.queue(&name, QueueId::new(0), position) {
+        for (further, base) in dispatched(record) {
+            let queue = match further {
+                Further::Queue(number) => self.shared.topics.queue(number),
+                Further::Topic(name) => self.queue(&name, QueueId::new(0), position),
+            };
+            if let Some(queue) = queue {
                 let entry = Entry {
                     base,
                     count: 1,

@@ -11,7 +11,7 @@ use crate::index::TAG_UNKNOWN;
 use crate::leases::LeaseEngine;
 use crate::model::{Clock, PhysicalOffset, QueueId, QueueOffset, TopicName, property};
 use crate::queue::Queue;
-use crate::record::RecordView;
+use crate::record::{Further, RecordView};
 use crate::state::{Command, Snapshot, State};
 use crate::store::{Facts, Opening, Scanned};
 use crate::traffic::Traffic;
@@ -313,7 +313,10 @@ impl Replay {
             tracing::error!(%position, "a record whose offset its queue has already is passed over");
             opening.pass(position, end);
         } else {
-            let further = |name: &str| self.queue(name, QueueId::new(0), position);
+            let further = |further: &Further| match further {
+                Further::Queue(number) => self.topics.queue(*number),
+                Further::Topic(name) => self.queue(name, QueueId::new(0), position),
+            };
             opening.replay(record, &facts, queue.as_ref(), further);
         }
     }

@@ -3,8 +3,7 @@
 use super::Topic;
 use crate::batch::RecordBatch;
 use crate::model::{
-    Message, OffsetRange, PhysicalOffset, Properties, QueueId, QueueOffset, Timestamp, TopicName,
-    TopicRules,
+    Message, OffsetRange, PhysicalOffset, Properties, QueueId, QueueOffset, Timestamp, TopicRules,
 };
 use crate::queue::Queue;
 use crate::record::Draft;
@@ -53,9 +52,9 @@ pub struct ProduceItem {
     pub queue: QueueId,
     /// The message or batch.
     pub payload: Payload,
-    /// Further topics (queue 0 of each) in which a message is indexed too: one body, many
-    /// queues.
-    pub also: Vec<TopicName>,
+    /// Further queues in which a message is indexed too: one body, many queues. Each once, and
+    /// about 2,000 at most, as they stand in the message's properties.
+    pub also: Vec<(Arc<Topic>, QueueId)>,
 }
 
 /// Where a record went. It is in the log, in this order, when the receipt exists; whether it is
@@ -221,7 +220,7 @@ impl Client {
             )));
         }
         let queue = topic.queue(id)?;
-        let also = self.further_queues(&also)?;
+        let also = further_queues(&queue, &also)?;
         match payload {
             Payload::Message(mut message) => {
                 let facts = self.check_message(&topic, &message)?;
@@ -278,16 +277,6 @@ impl Client {
         Ok(facts)
     }
 
-    fn further_queues(&self, names: &[TopicName]) -> Result<Further, Error> {
-        let queue = |name: &TopicName| {
-            let topic = self.topic(name.as_str());
-            topic
-                .ok_or_else(|| Error::TopicNotFound(name.clone()))?
-                .queue(QueueId::new(0))
-        };
-        names.iter().map(queue).collect()
-    }
-
     /// # Errors
     /// [`Error::MessageTooLarge`] for a message or a batch of more bytes than are allowed.
     pub(super) fn check_size(&self, size: usize) -> Result<(), Error> {
@@ -329,6 +318,20 @@ impl Client {
 /// Further queues of a message.
 type Further = SmallVec<[Arc<Queue>; 1]>;
 
+/// The further queues of a record that goes to `own`.
+fn further_queues(own: &Queue, also: &[(Arc<Topic>, QueueId)]) -> Result<Further, Error> {
+    let queues = also.iter().map(|(topic, id)| topic.queue(*id));
+    let queues = queues.collect::<Result<Further, Error>>()?;
+    let numbers = queues.iter().map(|queue| queue.number());
+    let mut numbers: SmallVec<[u32; 8]> = numbers.chain([own.number()]).collect();
+    numbers.sort_unstable();
+    if numbers.windows(2).any(|pair| pair.first() == pair.last()) {
+        // It would have one offset there twice.
+        return Err(Error::Invalid("a queue is named twice".to_owned()));
+    }
+    Ok(queues)
+}
+
 impl Pending {
     /// The record of a message for queue `id` of `topic`.
     ///
@@ -353,9 +356,8 @@ impl Pending {
         message: Message,
         (queue, also): (Arc<Queue>, Further),
     ) -> Result<Self, Error> {
-        let names: SmallVec<[TopicName; 1]> =
-            also.iter().map(|queue| queue.topic().clone()).collect();
-        let draft = Draft::message(topic.name(), id, message, &names).map_err(|size| {
+        let further: SmallVec<[u32; 1]> = also.iter().map(|queue| queue.number()).collect();
+        let draft = Draft::message(topic.name(), id, message, &further).map_err(|size| {
             Error::MessageTooLarge {
                 size,
                 limit: Properties::BYTES_MAX,

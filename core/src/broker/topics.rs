@@ -130,6 +130,7 @@ type QueueBounds = BTreeMap<u32, Bounds>;
 pub(crate) struct Topics {
     by_name: DashMap<TopicName, Arc<Topic>>,
     by_uuid: DashMap<[u8; 16], Arc<Topic>>,
+    queues: DashMap<u32, Arc<Queue>>,
     /// How often a topic was made, altered or deleted.
     changes: watch::Sender<u64>,
 }
@@ -137,6 +138,11 @@ pub(crate) struct Topics {
 impl Topics {
     pub(super) fn by_name(&self, name: &str) -> Option<Arc<Topic>> {
         self.by_name.get(name).map(|topic| Arc::clone(&topic))
+    }
+
+    /// The queue of that number.
+    pub(super) fn queue(&self, number: u32) -> Option<Arc<Queue>> {
+        self.queues.get(&number).map(|queue| Arc::clone(&queue))
     }
 
     /// In order of name.
@@ -156,16 +162,21 @@ impl Topics {
         let before = self.by_name(name.as_str());
         match (before, now) {
             (Some(topic), Some(now)) if topic.uuid == now.uuid => {
-                topic.reflect(now, ends, &state.bounds)
+                topic.reflect(now, ends, &state.bounds);
+                self.enter_queues(&topic);
             }
             (before, now) => {
                 if let Some(gone) = before {
                     self.by_uuid.remove(&gone.uuid);
                     self.by_name.remove(name.as_str());
-                    gone.queues.load().iter().for_each(|queue| queue.delete());
+                    for queue in gone.queues.load().iter() {
+                        queue.delete();
+                        self.queues.remove(&queue.number());
+                    }
                 }
                 if let Some(now) = now {
                     let topic = Arc::new(Topic::new(name, now, ends, &state.bounds));
+                    self.enter_queues(&topic);
                     self.by_uuid.insert(topic.uuid, Arc::clone(&topic));
                     self.by_name.insert(name.clone(), topic);
                 }
@@ -173,6 +184,12 @@ impl Topics {
         }
         self.changes
             .send_modify(|changes| *changes = changes.wrapping_add(1));
+    }
+
+    fn enter_queues(&self, topic: &Topic) {
+        for queue in topic.queues.load().iter() {
+            self.queues.insert(queue.number(), Arc::clone(queue));
+        }
     }
 }
 

@@ -2,11 +2,11 @@
 
 use crate::index::{Entry, INNER_NONE, IndexFile, Lane, TAG_UNKNOWN};
 use crate::model::{PhysicalOffset, QueueOffset, property};
-use crate::record::{RecordView, tag_hash};
+use crate::record::{Further, RecordView, dispatched, tag_hash};
 use crate::state::{Command, State};
-use crate::store::{Facts, Scan, Scanned, Segments, multi_dispatch};
+use crate::store::{Facts, Scan, Scanned, Segments};
 use smallvec::SmallVec;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// How the commands begin that say nothing of topics, and of which there are many.
 const PROGRESS: &[u8] = br#"{"do":"commit_offsets""#;
@@ -21,6 +21,8 @@ pub(super) struct Places {
     pub(super) state: State,
     /// Each queue's next offset, by its number.
     next: HashMap<u32, u64>,
+    /// Of all queues there are.
+    numbers: HashSet<u32>,
 }
 
 /// An entry that a record has in the index.
@@ -34,10 +36,12 @@ pub(super) struct Place {
 
 impl Places {
     pub(super) fn from(state: State) -> Self {
-        Self {
+        let mut places = Self {
             state,
-            next: HashMap::new(),
-        }
+            ..Self::default()
+        };
+        places.note_queues();
+        places
     }
 
     /// The entries `record` must have. Takes it into account when it is a command.
@@ -77,8 +81,12 @@ impl Places {
         if !said.is_dispatched {
             return places;
         }
-        for (name, base) in multi_dispatch(record) {
-            if let Some(queue) = self.queue(&name, 0, position) {
+        for (further, base) in dispatched(record) {
+            let queue = match further {
+                Further::Queue(number) => self.numbers.contains(&number).then_some(number),
+                Further::Topic(name) => self.queue(&name, 0, position),
+            };
+            if let Some(queue) = queue {
                 let entry = Entry {
                     base,
                     count: 1,
@@ -127,9 +135,25 @@ impl Places {
             return;
         }
         let end = record.position().advance(record.bytes().len() as u64);
-        if let Ok(command) = serde_json::from_slice::<Command>(&body) {
-            self.state.apply(command, end.get());
+        let Ok(command) = serde_json::from_slice::<Command>(&body) else {
+            return;
+        };
+        let is_of_topics = matches!(
+            command,
+            Command::CreateTopic { .. }
+                | Command::AlterTopic { .. }
+                | Command::DeleteTopic { .. }
+                | Command::Checkpoint { .. }
+        );
+        self.state.apply(command, end.get());
+        if is_of_topics {
+            self.note_queues();
         }
+    }
+
+    fn note_queues(&mut self) {
+        let topics = self.state.topics.values();
+        self.numbers = topics.flat_map(|topic| &topic.queues).copied().collect();
     }
 }
 
@@ -155,7 +179,7 @@ impl Said {
         for (name, value) in record.properties().iter() {
             match name {
                 property::TAGS => tag = tag_hash(value),
-                property::INNER_MULTI_DISPATCH => is_dispatched = true,
+                property::DISPATCH | property::INNER_MULTI_DISPATCH => is_dispatched = true,
                 _ => {}
             }
         }
@@ -215,10 +239,7 @@ pub(super) fn record_at(segments: &Segments, entry: &Entry) -> Option<RecordView
 
 /// Whether `record` is in some queue at `offset`.
 pub(super) fn is_at(record: &RecordView, offset: QueueOffset) -> bool {
-    record.queue_offset() == offset
-        || multi_dispatch(record)
-            .iter()
-            .any(|(_, found)| *found == offset)
+    record.queue_offset() == offset || dispatched(record).iter().any(|(_, found)| *found == offset)
 }
 
 fn checkpoint(record: &RecordView) -> Option<State> {

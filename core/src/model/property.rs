@@ -14,7 +14,10 @@ pub const DELAY: &str = "DELAY";
 pub const INNER_NUM: &str = "INNER_NUM";
 /// Base queue offset of RocketMQ's inner batch.
 pub const INNER_BASE: &str = "INNER_BASE";
-/// Comma-separated names of the further queues a record is indexed in.
+/// Further queues a record is indexed in: for each 16 characters, base64 of the queue's number and
+/// of the record's offset there.
+pub const DISPATCH: &str = "__DISPATCH";
+/// The same as RocketMQ has it: comma-separated names of topics, whose queue 0 it is.
 pub const INNER_MULTI_DISPATCH: &str = "INNER_MULTI_DISPATCH";
 /// Comma-separated queue offsets, one for each name of [`INNER_MULTI_DISPATCH`].
 pub const INNER_MULTI_QUEUE_OFFSET: &str = "INNER_MULTI_QUEUE_OFFSET";
@@ -87,7 +90,13 @@ pub const CHECK_IMMUNITY_SECONDS: &str = "CHECK_IMMUNITY_TIME_IN_SECONDS";
 pub fn is_internal(name: &str) -> bool {
     matches!(
         name,
-        CRC32 | INNER_NUM | INNER_BASE | INNER_MULTI_DISPATCH | INNER_MULTI_QUEUE_OFFSET | SETTLES
+        CRC32
+            | INNER_NUM
+            | INNER_BASE
+            | DISPATCH
+            | INNER_MULTI_DISPATCH
+            | INNER_MULTI_QUEUE_OFFSET
+            | SETTLES
     )
 }
 

@@ -1,6 +1,7 @@
 //! A record on its way in: everything that does not depend on its place is prepared before the
 //! tail's lock is taken.
 
+use super::dispatch;
 use super::{CRC_PROPERTY_BYTES, MAGIC_V1, MAGIC_V2, body_crc, crc32_of};
 use crate::batch::{BatchHeader, LEADER_EPOCH, RecordBatch};
 use crate::model::{
@@ -15,8 +16,6 @@ use std::net::{IpAddr, SocketAddr};
 const HEAD_BYTES_MAX: usize = 112;
 /// Bytes of a batch that hold its base offset, length and leader epoch.
 const BATCH_PREFIX_BYTES: usize = 16;
-/// Zero-padded digits of one offset in [`property::INNER_MULTI_QUEUE_OFFSET`].
-const MULTI_OFFSET_DIGITS: usize = 20;
 
 /// A record without its place.
 #[derive(Debug)]
@@ -35,8 +34,10 @@ pub struct Draft {
     magic: u32,
     /// Topic length, topic, property length, properties without the CRC.
     tail: Vec<u8>,
-    /// Where in `tail` the digits of the further queues' offsets start, one run a queue.
-    multi_offsets_at: Option<usize>,
+    /// Numbers of the further queues.
+    further: SmallVec<[u32; 1]>,
+    /// Where in `tail` the value of [`property::DISPATCH`] stands.
+    dispatch_at: usize,
 }
 
 /// A record's place, known only under the tail's lock.
@@ -74,7 +75,7 @@ impl Encoded {
 }
 
 impl Draft {
-    /// A draft of `message`, indexed also in the queues 0 of `also`.
+    /// A draft of `message`, indexed also in the queues of these numbers.
     ///
     /// # Errors
     /// The bytes the properties would have when they are over 32,767 with what core adds.
@@ -82,12 +83,12 @@ impl Draft {
         topic: &TopicName,
         queue: QueueId,
         message: Message,
-        also: &[TopicName],
+        further: &[u32],
     ) -> Result<Self, usize> {
         let mut tail = tail_start(topic, message.properties.as_bytes().len() + 64);
         let properties_at = tail.len();
         tail.extend_from_slice(message.properties.as_bytes());
-        let multi_offsets_at = append_multi_dispatch(&mut tail, properties_at, also);
+        let dispatch_at = append_dispatch(&mut tail, properties_at, further);
         finish_tail(&mut tail, properties_at)?;
         let cleared = SysFlag::BORN_HOST_V6
             | SysFlag::STORE_HOST_V6
@@ -111,7 +112,8 @@ impl Draft {
             body: message.body,
             magic: magic_of(topic),
             tail,
-            multi_offsets_at,
+            further: further.into(),
+            dispatch_at,
         })
     }
 
@@ -143,7 +145,8 @@ impl Draft {
             body: batch.bytes().clone(),
             magic: magic_of(topic),
             tail,
-            multi_offsets_at: None,
+            further: SmallVec::new(),
+            dispatch_at: 0,
         }
     }
 
@@ -166,7 +169,9 @@ impl Draft {
             SmallVec::from(header.patched_prefix(place.queue_offset, LEADER_EPOCH))
         });
         let body = self.body.slice(prefix.len().min(self.body.len())..);
-        self.write_multi_offsets(place.also);
+        if let Some(value) = self.tail.get_mut(self.dispatch_at..) {
+            dispatch::fill(value, &self.further, place.also);
+        }
         let head = self.head(size, body_crc(&[&prefix, &body]), place);
         let crc = crc32_of(&[&head, &prefix, &body, &self.tail]);
         push_property(&mut self.tail, property::CRC32, |out| {
@@ -207,19 +212,6 @@ impl Draft {
         out.put_u32(u32::try_from(self.body.len()).unwrap_or(u32::MAX));
         let length = HEAD_BYTES_MAX - out.len();
         SmallVec::from_slice(head.get(..length).unwrap_or_default())
-    }
-
-    fn write_multi_offsets(&mut self, also: &[QueueOffset]) {
-        let Some(start) = self.multi_offsets_at else {
-            return;
-        };
-        for (index, offset) in also.iter().enumerate() {
-            let at = start + index * (MULTI_OFFSET_DIGITS + 1);
-            let digits = format!("{:0width$}", offset.get(), width = MULTI_OFFSET_DIGITS);
-            if let Some(slot) = self.tail.get_mut(at..at + MULTI_OFFSET_DIGITS) {
-                slot.copy_from_slice(digits.as_bytes());
-            }
-        }
     }
 }
 
@@ -264,25 +256,17 @@ fn end_last_value(tail: &mut Vec<u8>, properties_at: usize) {
     }
 }
 
-fn append_multi_dispatch(
-    tail: &mut Vec<u8>,
-    properties_at: usize,
-    also: &[TopicName],
-) -> Option<usize> {
-    if also.is_empty() {
-        return None;
+/// Where the value stands.
+fn append_dispatch(tail: &mut Vec<u8>, properties_at: usize, further: &[u32]) -> usize {
+    if further.is_empty() {
+        return 0;
     }
     end_last_value(tail, properties_at);
-    let names: Vec<&str> = also.iter().map(TopicName::as_str).collect();
-    push_property(tail, property::INNER_MULTI_DISPATCH, |out| {
-        out.extend_from_slice(names.join(",").as_bytes());
+    let value_at = tail.len() + property::DISPATCH.len() + 1;
+    push_property(tail, property::DISPATCH, |out| {
+        out.extend_from_slice(&dispatch::slots(further));
     });
-    let digits_at = tail.len() + property::INNER_MULTI_QUEUE_OFFSET.len() + 1;
-    push_property(tail, property::INNER_MULTI_QUEUE_OFFSET, |out| {
-        let zeros = vec!["0".repeat(MULTI_OFFSET_DIGITS); names.len()];
-        out.extend_from_slice(zeros.join(",").as_bytes());
-    });
-    Some(digits_at)
+    value_at
 }
 
 fn push_property(out: &mut Vec<u8>, name: &str, value: impl FnOnce(&mut Vec<u8>)) {

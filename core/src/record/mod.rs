@@ -10,12 +10,14 @@
 //! The last property is always `__CRC32#`: the CRC-32 of every byte before it, so that a torn
 //! or rotten header is found as surely as a rotten body.
 
+mod dispatch;
 mod draft;
 mod forwarded;
 mod view;
 
 use crate::batch::crc32_of;
 
+pub(crate) use dispatch::{Further, dispatched};
 pub(crate) use draft::Encoded;
 pub use draft::{Draft, Placement};
 pub(crate) use forwarded::{forwarded, forwarded_size};

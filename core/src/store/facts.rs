@@ -84,6 +84,7 @@ impl Facts {
                 }
                 property::CRC32
                 | property::INNER_NUM
+                | property::DISPATCH
                 | property::INNER_MULTI_DISPATCH
                 | property::INNER_MULTI_QUEUE_OFFSET => has_reserved = true,
                 property::SETTLES => {

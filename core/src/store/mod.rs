@@ -27,7 +27,7 @@ pub(crate) use flusher::FlushTicket;
 pub(crate) use health::Health;
 pub use health::StoreHealth;
 pub(crate) use mark::Mark;
-pub(crate) use recovery::{Opening, multi_dispatch};
+pub(crate) use recovery::Opening;
 pub(crate) use scan::{Scan, Scanned};
 pub(crate) use segment::Segment;
 pub(crate) use segments::Segments;

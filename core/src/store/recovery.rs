@@ -9,9 +9,9 @@ use super::tail::{OpenStretch, Tail};
 use super::{Damages, Facts, Health, Scan, Segments, StoreConfig, Watermark};
 use crate::Error;
 use crate::index::{Entry, INNER_NONE, Stretches};
-use crate::model::{Clock, PhysicalOffset, QueueOffset, property};
+use crate::model::{Clock, PhysicalOffset, QueueOffset};
 use crate::queue::Queue;
-use crate::record::RecordView;
+use crate::record::{Further, RecordView, dispatched};
 use crate::vfs::Vfs;
 use parking_lot::Mutex;
 use std::io;
@@ -128,14 +128,14 @@ impl Opening {
     }
 
     /// Takes a record of the walk into its queues: their next offsets, the producers' state, and
-    /// beyond the covered part the index. `queue` is its own, unless its topic is no more; `lmq`
-    /// finds further queues by topic.
+    /// beyond the covered part the index. `queue` is its own, unless its topic is no more;
+    /// `find` finds the further ones.
     pub(crate) fn replay(
         &mut self,
         record: &RecordView,
         facts: &Facts,
         queue: Option<&Arc<Queue>>,
-        lmq: impl Fn(&str) -> Option<Arc<Queue>>,
+        find: impl Fn(&Further) -> Option<Arc<Queue>>,
     ) {
         let position = record.position();
         if let (Some(stamp), Some(queue)) = (&facts.producer, queue)
@@ -162,10 +162,10 @@ impl Opening {
         let further = if record.is_forwarded() {
             Vec::new()
         } else {
-            multi_dispatch(record)
+            dispatched(record)
         };
-        for (name, offset) in further {
-            if let Some(queue) = lmq(&name).filter(|queue| queue.admits(offset)) {
+        for (further, offset) in further {
+            if let Some(queue) = find(&further).filter(|queue| queue.admits(offset)) {
                 self.enter(
                     record,
                     &Facts {
@@ -297,19 +297,4 @@ impl Opening {
             chores: Mutex::new(self.chores),
         })
     }
-}
-
-/// The further queues a record is indexed in, with its offset in each.
-pub(crate) fn multi_dispatch(record: &RecordView) -> Vec<(String, QueueOffset)> {
-    let properties = record.properties();
-    let (Some(names), Some(offsets)) = (
-        properties.value(property::INNER_MULTI_DISPATCH),
-        properties.value(property::INNER_MULTI_QUEUE_OFFSET),
-    ) else {
-        return Vec::new();
-    };
-    let offsets = offsets
-        .split(',')
-        .filter_map(|offset| offset.parse().ok().map(QueueOffset::new));
-    names.split(',').map(str::to_owned).zip(offsets).collect()
 }

@@ -108,14 +108,16 @@ impl World {
 
     fn item(&self, produced: &Produced, payload: Payload) -> Result<ProduceItem, String> {
         let topic = self.client().topic(&produced.topic);
-        let also = produced.also.iter();
+        let also = produced.also.iter().map(|(name, ..)| {
+            let further = self.client().topic(name);
+            let further = further.ok_or_else(|| format!("topic {name} is gone"))?;
+            Ok((further, QueueId::new(0)))
+        });
         Ok(ProduceItem {
             topic: topic.ok_or_else(|| format!("topic {} is gone", produced.topic))?,
             queue: QueueId::new(produced.queue),
             payload,
-            also: also
-                .map(|(name, ..)| TopicName::new(name).unwrap())
-                .collect(),
+            also: also.collect::<Result<_, String>>()?,
         })
     }
 
