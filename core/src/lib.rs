@@ -26,6 +26,7 @@ pub mod timers;
 pub mod traffic;
 pub mod transactions;
 pub mod vfs;
+pub mod vhosts;
 
 pub use broker::*;
 pub use crash_points::CRASH_POINTS;

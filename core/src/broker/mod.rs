@@ -21,6 +21,7 @@ mod search;
 mod select;
 mod shared;
 mod topics;
+mod vhosts;
 mod view;
 
 pub use config::{Config, TopicConfig};
@@ -74,7 +75,11 @@ impl Broker {
         let keeper = Keeper::start(&shared, household)
             .map_err(|error| Error::Storage(format!("starting threads failed: {error}")))?;
         *shared.keeper.lock() = Some(keeper);
-        Ok(Self { shared })
+        let broker = Self { shared };
+        if let Err(error) = broker.anonymous().sweep_queue_topics() {
+            tracing::warn!(%error, "topics without a queue stay until the next start");
+        }
+        Ok(broker)
     }
 
     /// As [`Broker::open`] on a file system of the caller's, and without threads: nothing is

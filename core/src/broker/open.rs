@@ -16,6 +16,7 @@ use crate::state::{Command, Snapshot, State};
 use crate::store::{Facts, Opening, Scanned};
 use crate::traffic::Traffic;
 use crate::vfs::Vfs;
+use crate::vhosts::{self, VirtualHosts};
 use parking_lot::{Mutex, RwLock};
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -70,25 +71,18 @@ pub(super) fn open_as(
         .run(&mut opening, replayed)
         .map_err(|error| failed("reading the log of", &error))?;
     crash_point!("recover.replayed");
-    let mut ends = replay.ends;
-    let covered_ends = opening
-        .stretches()
-        .queue_ends(PhysicalOffset::new(replay.position));
-    ends.extend(
-        covered_ends
-            .into_iter()
-            .map(|(queue, end)| (queue, end.get())),
-    );
+    let ends = replay.take_ends(&opening);
     let store = Arc::new(opening.finish(end, config.store_host)?);
     let shared = Arc::new(Shared {
+        vhosts: replay.vhosts(),
         cache: ConversionCache::new(config.store.conversion_cache_bytes_max),
         leases: LeaseEngine::new(config.leases.clone(), clock.now()),
         config,
         clock,
         store: Arc::clone(&store),
-        state: RwLock::new(replay.state),
         state_topic: state_topic()?,
         state_queue: replay.state_queue,
+        state: RwLock::new(replay.state),
         topics: replay.topics,
         produced: Traffic::default(),
         refused: 0.into(),
@@ -333,6 +327,23 @@ impl Replay {
         let offsets = std::str::from_utf8(&body).unwrap_or_default().split(',');
         for offset in offsets.filter_map(|offset| offset.parse().ok()) {
             self.state.settle(half.number(), offset);
+        }
+    }
+
+    /// Each queue's next offset, by its number.
+    fn take_ends(&mut self, opening: &Opening) -> BTreeMap<u32, u64> {
+        let from = PhysicalOffset::new(self.position);
+        let covered = opening.stretches().queue_ends(from);
+        let mut ends = std::mem::take(&mut self.ends);
+        ends.extend(covered.into_iter().map(|(queue, end)| (queue, end.get())));
+        ends
+    }
+
+    /// The virtual hosts as the state has them.
+    fn vhosts(&self) -> VirtualHosts {
+        match self.state.documents.get(vhosts::NAMESPACE) {
+            Some(documents) => VirtualHosts::load(documents, |name| self.topics.by_name(name)),
+            None => VirtualHosts::load(&BTreeMap::new(), |_| None),
         }
     }
 

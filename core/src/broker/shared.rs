@@ -13,6 +13,7 @@ use crate::record::Draft;
 use crate::state::{Bounds, Command, PackedState, State, Whole};
 use crate::store::{Facts, FlushMode, Pending, Store};
 use crate::traffic::Traffic;
+use crate::vhosts::VirtualHosts;
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 use smallvec::SmallVec;
@@ -32,6 +33,8 @@ pub(crate) struct Shared {
     pub(super) state_topic: TopicName,
     pub(super) state_queue: Arc<Queue>,
     pub(super) topics: Topics,
+    /// A virtual host's lock is taken before the state's.
+    pub(super) vhosts: VirtualHosts,
     /// What was produced to all topics.
     pub(super) produced: Traffic,
     pub(super) refused: AtomicU64,

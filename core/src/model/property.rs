@@ -157,6 +157,7 @@ pub const SYSTEM_TOPIC_PREFIXES: &[&str] = &[
     "%RETRY%",
     "%DLQ%",
     "%LMQ%",
+    "%QUEUE%",
     "rmq_sys_",
     "RMQ_SYS_",
     "GANTRY_SYS_",

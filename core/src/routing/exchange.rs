@@ -1,10 +1,12 @@
 //! What an exchange and a binding are, as clients declare them.
 
 use super::arguments::Arguments;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// How an exchange chooses among its bindings.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ExchangeKind {
     /// Those whose key is the message's.
     Direct,
@@ -20,7 +22,8 @@ pub enum ExchangeKind {
 }
 
 /// What of a message is hashed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum HashOn {
     /// Its routing key.
     Key,
@@ -31,7 +34,7 @@ pub enum HashOn {
 }
 
 /// An exchange as declared.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExchangeSpec {
     /// How it chooses.
     pub kind: ExchangeKind,
@@ -66,7 +69,8 @@ impl ExchangeSpec {
 }
 
 /// Where a binding leads.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Destination {
     /// To a queue.
     Queue(Arc<str>),
@@ -75,7 +79,7 @@ pub enum Destination {
 }
 
 /// A binding; all of it together is its identity.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Binding {
     /// The exchange it is of.
     pub source: Arc<str>,

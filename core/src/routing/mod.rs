@@ -12,7 +12,7 @@ mod topic_trie;
 pub use arguments::{Arguments, Value};
 pub use exchange::{Binding, Destination, ExchangeKind, ExchangeSpec, HashOn};
 pub use matcher::{IllegalBinding, Routable};
-pub use router::{BindError, Inequivalent, Router};
+pub use router::{BindError, Inequivalent, Removed, Router};
 
 #[cfg(test)]
 mod tests;

@@ -23,7 +23,16 @@ struct Exchange {
     matcher: Matcher,
 }
 
-/// An exchange is there that differs from the one declared.
+/// What went at once, because one went without which the others make no sense.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Removed {
+    /// Exchanges.
+    pub exchanges: Vec<Arc<str>>,
+    /// Bindings.
+    pub bindings: Vec<Binding>,
+}
+
+/// Something is there that differs from what was declared.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("inequivalent arg '{argument}': received {received} but current is {current}")]
 pub struct Inequivalent {
@@ -47,13 +56,24 @@ pub enum BindError {
 }
 
 impl Router {
+    /// Whether an exchange would be new.
+    ///
+    /// # Errors
+    /// One of that name is there and differs.
+    pub fn is_new(&self, name: &str, spec: &ExchangeSpec) -> Result<bool, Inequivalent> {
+        match self.exchanges.get(name) {
+            Some(known) => known.spec.check_same(spec).map(|()| false),
+            None => Ok(true),
+        }
+    }
+
     /// Makes an exchange; `false` when it is there already.
     ///
     /// # Errors
     /// One of that name is there and differs.
     pub fn declare(&mut self, name: &str, spec: ExchangeSpec) -> Result<bool, Inequivalent> {
-        if let Some(known) = self.exchanges.get(name) {
-            return known.spec.check_same(&spec).map(|()| false);
+        if !self.is_new(name, &spec)? {
+            return Ok(false);
         }
         let exchange = Exchange {
             matcher: Matcher::of(&spec.kind),
@@ -102,28 +122,29 @@ impl Router {
         Ok(is_new)
     }
 
-    /// Takes a binding back, if it is there; the exchanges that went with it.
-    pub fn unbind(&mut self, binding: &Binding) -> Vec<Arc<str>> {
-        let mut gone = Vec::new();
+    /// Takes a binding back, if it is there.
+    pub fn unbind(&mut self, binding: &Binding) -> Removed {
+        let mut removed = Removed::default();
         let source = self.exchanges.get_mut(&binding.source);
         if source.is_some_and(|source| source.unbind(binding)) {
-            self.loosen(&binding.source, &binding.destination, &mut gone);
+            removed.bindings.push(binding.clone());
+            self.loosen(&binding.source, &binding.destination, &mut removed);
         }
-        gone
+        removed
     }
 
-    /// Deletes an exchange with all bindings from and to it; every exchange that went, it first.
-    pub fn delete_exchange(&mut self, name: &str) -> Vec<Arc<str>> {
-        let mut gone = Vec::new();
-        self.remove_exchange(name, &mut gone);
-        gone
+    /// Deletes an exchange with all bindings from and to it; it is the first that went.
+    pub fn delete_exchange(&mut self, name: &str) -> Removed {
+        let mut removed = Removed::default();
+        self.remove_exchange(name, &mut removed);
+        removed
     }
 
-    /// Removes all bindings to a queue; the exchanges that went with them.
-    pub fn delete_queue(&mut self, name: &str) -> Vec<Arc<str>> {
-        let mut gone = Vec::new();
-        self.remove_destination(&Destination::Queue(name.into()), &mut gone);
-        gone
+    /// Removes all bindings to a queue.
+    pub fn delete_queue(&mut self, name: &str) -> Removed {
+        let mut removed = Removed::default();
+        self.remove_destination(&Destination::Queue(name.into()), &mut removed);
+        removed
     }
 
     /// All bindings of an exchange.
@@ -183,7 +204,7 @@ impl Router {
     }
 
     /// The last binding from `source` to `destination` may have gone, and the last from `source`.
-    fn loosen(&mut self, source: &Arc<str>, destination: &Destination, gone: &mut Vec<Arc<str>>) {
+    fn loosen(&mut self, source: &Arc<str>, destination: &Destination, removed: &mut Removed) {
         let Some(exchange) = self.exchanges.get(source) else {
             return;
         };
@@ -196,15 +217,18 @@ impl Router {
             }
         }
         if exchange.spec.is_auto_delete && exchange.bindings.is_empty() {
-            self.remove_exchange(source, gone);
+            self.remove_exchange(source, removed);
         }
     }
 
-    fn remove_exchange(&mut self, name: &str, gone: &mut Vec<Arc<str>>) {
+    fn remove_exchange(&mut self, name: &str, removed: &mut Removed) {
         let Some((name, exchange)) = self.exchanges.remove_entry(name) else {
             return;
         };
         for destination in exchange.bindings.keys() {
+            removed
+                .bindings
+                .extend(exchange.bindings_to(&name, destination));
             if let Some(sources) = self.sources.get_mut(destination) {
                 sources.remove(&name);
                 if sources.is_empty() {
@@ -212,15 +236,18 @@ impl Router {
                 }
             }
         }
-        gone.push(Arc::clone(&name));
-        self.remove_destination(&Destination::Exchange(name), gone);
+        removed.exchanges.push(Arc::clone(&name));
+        self.remove_destination(&Destination::Exchange(name), removed);
     }
 
-    fn remove_destination(&mut self, destination: &Destination, gone: &mut Vec<Arc<str>>) {
+    fn remove_destination(&mut self, destination: &Destination, removed: &mut Removed) {
         for source in self.sources.remove(destination).into_iter().flatten() {
             if let Some(exchange) = self.exchanges.get_mut(&source) {
+                removed
+                    .bindings
+                    .extend(exchange.bindings_to(&source, destination));
                 exchange.unbind_all(destination);
-                self.loosen(&source, destination, gone);
+                self.loosen(&source, destination, removed);
             }
         }
     }

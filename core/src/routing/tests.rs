@@ -304,18 +304,28 @@ fn what_is_left_without_bindings_goes_if_it_was_to_and_takes_others_along() {
         .unwrap();
     router.bind(&binding("second", queue("q"), "")).unwrap();
     router.bind(&binding("second", queue("q"), "more")).unwrap();
-    assert!(router.unbind(&binding("second", queue("q"), "")).is_empty());
-    assert!(router.unbind(&binding("second", queue("q"), "")).is_empty());
-    let gone = router.delete_queue("q");
-    assert_eq!(gone, ["second".into(), "first".into()] as [Arc<str>; 2]);
+    let first = binding("second", queue("q"), "");
+    let removed = router.unbind(&first);
+    assert_eq!(
+        (removed.exchanges, removed.bindings),
+        (vec![], vec![first.clone()])
+    );
+    assert_eq!(router.unbind(&first), Removed::default());
+    let removed = router.delete_queue("q");
+    let exchanges: [Arc<str>; 2] = ["second".into(), "first".into()];
+    assert_eq!(removed.exchanges, exchanges);
+    let bindings = [
+        binding("second", queue("q"), "more"),
+        binding("first", exchange("second"), ""),
+        binding("kept", exchange("first"), ""),
+    ];
+    assert_eq!(removed.bindings, bindings);
     assert!(router.exchange("kept").is_some() && !router.is_source("kept"));
     assert!(router.bindings_to(&exchange("first")).is_empty());
-    assert_eq!(
-        router.delete_exchange("kept"),
-        ["kept".into()] as [Arc<str>; 1]
-    );
+    let exchanges: [Arc<str>; 1] = ["kept".into()];
+    assert_eq!(router.delete_exchange("kept").exchanges, exchanges);
     assert_eq!(router.exchanges().count(), 0);
-    assert!(router.delete_exchange("kept").is_empty());
+    assert_eq!(router.delete_exchange("kept"), Removed::default());
 }
 
 #[test]

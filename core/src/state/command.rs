@@ -49,12 +49,22 @@ pub(crate) enum Command {
     /// The whole state, because the log before it may go: what it was made from is not needed
     /// any more.
     Checkpoint { state: PackedState },
+    /// Facts that come and go together.
+    PutDocuments { changes: Vec<DocumentChange> },
     /// A fact of an adapter's own; `None` removes it.
     PutDocument {
         namespace: String,
         key: String,
         value: Option<String>,
     },
+}
+
+/// One fact; no value removes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DocumentChange {
+    pub(crate) namespace: String,
+    pub(crate) key: String,
+    pub(crate) value: Option<String>,
 }
 
 /// One queue's progress by leases.

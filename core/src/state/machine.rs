@@ -100,18 +100,25 @@ impl State {
                 }
                 None => tracing::error!(end, "a checkpoint is unreadable and passed over"),
             },
+            Command::PutDocuments { changes } => {
+                for change in changes {
+                    self.put_document(change.namespace, change.key, change.value);
+                }
+            }
             Command::PutDocument {
                 namespace,
                 key,
                 value,
-            } => {
-                let documents = self.documents.entry(namespace).or_default();
-                match value {
-                    Some(value) => documents.insert(key, value),
-                    None => documents.remove(&key),
-                };
-            }
+            } => self.put_document(namespace, key, value),
         }
+    }
+
+    fn put_document(&mut self, namespace: String, key: String, value: Option<String>) {
+        let documents = self.documents.entry(namespace).or_default();
+        match value {
+            Some(value) => documents.insert(key, value),
+            None => documents.remove(&key),
+        };
     }
 
     /// Enters a topic of another store, all of whose records of its name from `created_at` on

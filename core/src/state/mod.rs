@@ -7,7 +7,7 @@ mod machine;
 mod packed;
 mod snapshot;
 
-pub(crate) use command::{Command, LeaseChange, OffsetChange};
+pub(crate) use command::{Command, DocumentChange, LeaseChange, OffsetChange};
 pub(crate) use machine::{Bounds, State, TopicState};
 pub(crate) use packed::{PackedState, Whole};
 pub(crate) use snapshot::Snapshot;

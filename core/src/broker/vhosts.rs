@@ -1,0 +1,301 @@
+//! What AMQP's clients declare, delete and bind. What is durable is in the log when it is
+//! answered.
+
+use crate::leases::LeaseSession;
+use crate::model::{GroupName, TopicName, TopicSpec};
+use crate::routing::{Binding, Destination, ExchangeSpec, Removed};
+use crate::state::Command;
+use crate::vhosts::{
+    Declared, Fact, QueueSpec, TopologyError, VirtualHost, WorkQueue, is_queue_topic, queue_topic,
+};
+use crate::{Client, Error};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+impl Client {
+    /// A virtual host; the default one is always there.
+    #[must_use]
+    pub fn virtual_host(&self, name: &str) -> Option<Arc<VirtualHost>> {
+        self.shared.vhosts.get(name)
+    }
+
+    /// All virtual hosts, in order of name.
+    #[must_use]
+    pub fn virtual_hosts(&self) -> Vec<Arc<VirtualHost>> {
+        self.shared.vhosts.all()
+    }
+
+    /// The virtual host, made when it is missing.
+    ///
+    /// # Errors
+    /// A failed store.
+    pub fn create_virtual_host(&self, name: &str) -> Result<Arc<VirtualHost>, Error> {
+        let (host, is_new) = self.shared.vhosts.get_or_make(name);
+        if is_new {
+            self.keep([Fact::vhost(host.name())])?;
+        }
+        Ok(host)
+    }
+
+    /// Makes an exchange; `false` when it is there already.
+    ///
+    /// # Errors
+    /// [`TopologyError::Inequivalent`], or a failed store.
+    pub fn declare_exchange(
+        &self,
+        host: &VirtualHost,
+        name: &str,
+        spec: ExchangeSpec,
+    ) -> Result<bool, TopologyError> {
+        let mut declared = host.write();
+        if !declared.router.is_new(name, &spec)? {
+            return Ok(false);
+        }
+        if spec.is_durable {
+            self.keep([Fact::exchange(host.name(), name, &spec)])?;
+        }
+        Ok(declared.router.declare(name, spec)?)
+    }
+
+    /// Deletes an exchange with its bindings, if it is there; whether it was. With `if_unused`
+    /// only one that is no binding's source.
+    ///
+    /// # Errors
+    /// [`TopologyError::InUse`], or a failed store.
+    pub fn delete_exchange(
+        &self,
+        host: &VirtualHost,
+        name: &str,
+        if_unused: bool,
+    ) -> Result<bool, TopologyError> {
+        let mut declared = host.write();
+        if declared.router.exchange(name).is_none() {
+            return Ok(false);
+        }
+        if if_unused && declared.router.is_source(name) {
+            return Err(TopologyError::InUse(name.into()));
+        }
+        self.remove(host, &mut declared, |declared| {
+            declared.router.delete_exchange(name)
+        })?;
+        Ok(true)
+    }
+
+    /// Makes a binding; `false` when it is there already. A queue of another connection than
+    /// `asking` cannot be bound.
+    ///
+    /// # Errors
+    /// What is missing or locked, an illegal binding, or a failed store.
+    pub fn bind(
+        &self,
+        host: &VirtualHost,
+        binding: &Binding,
+        asking: Option<LeaseSession>,
+    ) -> Result<bool, TopologyError> {
+        let mut declared = host.write();
+        if let Destination::Queue(name) = &binding.destination {
+            declared.queue_for(name, asking)?;
+        }
+        if !declared.router.bind(binding)? {
+            return Ok(false);
+        }
+        if declared.is_kept(binding)
+            && let Err(error) = self.keep([Fact::binding(host.name(), binding)])
+        {
+            declared.router.unbind(binding);
+            return Err(error.into());
+        }
+        Ok(true)
+    }
+
+    /// Takes a binding back, if it is there; an exchange may go with it.
+    ///
+    /// # Errors
+    /// [`TopologyError::Locked`], or a failed store.
+    pub fn unbind(
+        &self,
+        host: &VirtualHost,
+        binding: &Binding,
+        asking: Option<LeaseSession>,
+    ) -> Result<(), TopologyError> {
+        let mut declared = host.write();
+        if let Destination::Queue(name) = &binding.destination
+            && let Err(error @ TopologyError::Locked(_)) = declared.queue_for(name, asking)
+        {
+            return Err(error);
+        }
+        self.remove(host, &mut declared, |declared| {
+            declared.router.unbind(binding)
+        })
+    }
+
+    /// The queue, made when it is missing; whether it was. An exclusive one is `asking`'s.
+    ///
+    /// # Errors
+    /// [`TopologyError::Locked`], [`TopologyError::Inequivalent`], a limit of topics, or a failed
+    /// store.
+    pub fn declare_queue(
+        &self,
+        host: &VirtualHost,
+        name: &str,
+        spec: QueueSpec,
+        asking: Option<LeaseSession>,
+    ) -> Result<(Arc<WorkQueue>, bool), TopologyError> {
+        if let Some(same) = host.read().find_same(name, &spec, asking)? {
+            return Ok((same, false));
+        }
+        let id = u128::from_be_bytes(self.shared.clock.unique_id());
+        let topic = queue_topic(host.name(), name, id)
+            .ok_or_else(|| Error::Internal("a queue has no topic".to_owned()))?;
+        let group = GroupName::new(topic.as_str())
+            .map_err(|error| Error::Internal(format!("a queue has no group: {error}")))?;
+        let mut declared = host.write();
+        if let Some(same) = declared.find_same(name, &spec, asking)? {
+            return Ok((same, false));
+        }
+        let topic = self.queue_topic(&topic)?;
+        let owner = asking.filter(|_| spec.is_exclusive);
+        let queue = Arc::new(WorkQueue::new(name, spec, owner, topic, group));
+        if queue.spec().is_kept() {
+            self.keep([Fact::queue(host.name(), &queue)])?;
+        }
+        declared
+            .queues
+            .insert(Arc::clone(queue.name()), Arc::clone(&queue));
+        Ok((queue, true))
+    }
+
+    /// Deletes a queue with all its messages and bindings.
+    ///
+    /// # Errors
+    /// [`TopologyError::NoQueue`], [`TopologyError::Locked`], or a failed store.
+    pub fn delete_queue(
+        &self,
+        host: &VirtualHost,
+        name: &str,
+        asking: Option<LeaseSession>,
+    ) -> Result<(), TopologyError> {
+        let mut declared = host.write();
+        let queue = Arc::clone(declared.queue_for(name, asking)?);
+        self.drop_queue(host, &mut declared, &queue)
+    }
+
+    /// Deletes what a connection that ends has to itself.
+    ///
+    /// # Errors
+    /// A failed store; everything is gone nevertheless, until a restart at the latest.
+    pub fn delete_queues_of(
+        &self,
+        host: &VirtualHost,
+        owner: LeaseSession,
+    ) -> Result<(), TopologyError> {
+        let mut declared = host.write();
+        let queues = declared.queues.values();
+        let owned = queues.filter(|queue| queue.owner() == Some(owner));
+        let owned: Vec<_> = owned.cloned().collect();
+        let mut outcome = Ok(());
+        for queue in owned {
+            let dropped = self.drop_queue(host, &mut declared, &queue);
+            outcome = outcome.and(dropped);
+        }
+        outcome
+    }
+
+    /// Deletes the topics of queues that were not to outlive the last run, and of those whose
+    /// deletion it did not finish.
+    ///
+    /// # Errors
+    /// A failed store.
+    pub(super) fn sweep_queue_topics(&self) -> Result<(), Error> {
+        let kept = self.shared.vhosts.queue_topics();
+        let kept: HashSet<_> = kept.iter().map(|topic| topic.name()).collect();
+        for topic in self.topics() {
+            if is_queue_topic(topic.name().as_str()) && !kept.contains(topic.name()) {
+                self.drop_topic(topic.name())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The queue goes first, so that a crash leaves a topic without a queue, which the next start
+    /// removes, and not the other way round.
+    fn drop_queue(
+        &self,
+        host: &VirtualHost,
+        declared: &mut Declared,
+        queue: &WorkQueue,
+    ) -> Result<(), TopologyError> {
+        let fact = queue
+            .spec()
+            .is_kept()
+            .then(|| Fact::queue(host.name(), queue));
+        let kept = fact.map_or(Ok(()), |fact| self.keep([fact.gone()]));
+        declared.queues.remove(queue.name());
+        let unbound = self.remove(host, declared, |declared| {
+            declared.router.delete_queue(queue.name())
+        });
+        kept?;
+        unbound?;
+        self.drop_topic(queue.topic().name())?;
+        Ok(())
+    }
+
+    fn drop_topic(&self, name: &TopicName) -> Result<(), Error> {
+        self.delete_topic(name)?;
+        let Ok(group) = GroupName::new(name.as_str()) else {
+            return Ok(());
+        };
+        match self.delete_group(&group) {
+            // Nobody has consumed.
+            Err(Error::GroupNotFound(_)) => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    fn queue_topic(&self, name: &TopicName) -> Result<Arc<crate::Topic>, Error> {
+        match self.create_topic(name, TopicSpec::with_queues(1)) {
+            Err(Error::AlreadyExists(_)) => {
+                // Left of a deletion that failed in the middle.
+                self.drop_topic(name)?;
+                self.create_topic(name, TopicSpec::with_queues(1))
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Removes something, and from the log all that went.
+    fn remove(
+        &self,
+        host: &VirtualHost,
+        declared: &mut Declared,
+        remove: impl FnOnce(&mut Declared) -> Removed,
+    ) -> Result<(), TopologyError> {
+        let removed = remove(declared);
+        let vhost = host.name();
+        let exchanges = removed.exchanges.iter();
+        let exchanges = exchanges.map(|name| Fact::gone_exchange(vhost, name));
+        let bindings = removed.bindings.iter();
+        let bindings = bindings.map(|binding| Fact::binding(vhost, binding).gone());
+        let facts: Vec<Fact> = exchanges.chain(bindings).collect();
+        Ok(self.keep(facts)?)
+    }
+
+    /// Writes facts down, all or none of them.
+    fn keep(&self, facts: impl IntoIterator<Item = Fact>) -> Result<(), Error> {
+        let mut state = self.shared.state_mut();
+        let facts = facts.into_iter().filter_map(Fact::into_change);
+        let known = state.documents.get(crate::vhosts::NAMESPACE);
+        let is_news = |change: &crate::state::DocumentChange| {
+            change.value.is_some() || known.is_some_and(|known| known.contains_key(&change.key))
+        };
+        let changes: Vec<_> = facts.filter(is_news).collect();
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let end = self
+            .shared
+            .log(&mut state, Command::PutDocuments { changes })?;
+        drop(state);
+        self.shared.settle(end)
+    }
+}

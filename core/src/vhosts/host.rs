@@ -1,0 +1,230 @@
+//! One virtual host: its exchanges, queues and bindings in memory.
+
+use super::names::exchange_topic;
+use super::{QueueSpec, TopologyError, WorkQueue};
+use crate::leases::LeaseSession;
+use crate::model::TopicName;
+use crate::routing::{Binding, Destination, ExchangeKind, ExchangeSpec, Routable, Router};
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The exchange without a name, to which every queue is bound by its own.
+const DEFAULT_EXCHANGE: &str = "";
+/// What every virtual host has from the beginning on.
+const PREDECLARED: [(&str, ExchangeKind, bool); 6] = [
+    ("amq.direct", ExchangeKind::Direct, false),
+    ("amq.fanout", ExchangeKind::Fanout, false),
+    ("amq.headers", ExchangeKind::Headers, false),
+    ("amq.match", ExchangeKind::Headers, false),
+    ("amq.rabbitmq.trace", ExchangeKind::Topic, true),
+    ("amq.topic", ExchangeKind::Topic, false),
+];
+
+/// A virtual host.
+#[derive(Debug)]
+pub struct VirtualHost {
+    name: Arc<str>,
+    declared: RwLock<Declared>,
+}
+
+/// What there is in it.
+#[derive(Debug, Default)]
+pub(crate) struct Declared {
+    pub(crate) router: Router,
+    pub(crate) queues: BTreeMap<Arc<str>, Arc<WorkQueue>>,
+}
+
+/// Where a message goes.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Where its record stands.
+    pub home: Home,
+    /// The queues it goes to, each once. Empty: it is not routed.
+    pub queues: Vec<Arc<WorkQueue>>,
+}
+
+/// The topic that a published message's record is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Home {
+    /// As which other protocols see the exchange, or what is sent to a queue by name.
+    Topic(TopicName),
+    /// The first of its queues alone: no other protocol has a name for it.
+    Queue,
+}
+
+impl VirtualHost {
+    pub(crate) fn new(name: &str) -> Self {
+        let mut router = Router::default();
+        for (name, kind, is_internal) in PREDECLARED {
+            let spec = ExchangeSpec {
+                is_internal,
+                ..ExchangeSpec::durable(kind)
+            };
+            // Nothing is there yet that it could differ from.
+            let _new = router.declare(name, spec);
+        }
+        let queues = BTreeMap::new();
+        Self {
+            name: name.into(),
+            declared: RwLock::new(Declared { router, queues }),
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Declared> {
+        self.declared.read()
+    }
+
+    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Declared> {
+        self.declared.write()
+    }
+
+    /// An exchange as it was declared; the default one is a durable direct exchange.
+    #[must_use]
+    pub fn exchange(&self, name: &str) -> Option<ExchangeSpec> {
+        if name == DEFAULT_EXCHANGE {
+            return Some(ExchangeSpec::durable(ExchangeKind::Direct));
+        }
+        self.read().router.exchange(name).cloned()
+    }
+
+    /// All exchanges but the default one, in order of name.
+    #[must_use]
+    pub fn exchanges(&self) -> Vec<(Arc<str>, ExchangeSpec)> {
+        let declared = self.read();
+        let exchanges = declared.router.exchanges();
+        let mut all: Vec<_> = exchanges
+            .map(|(name, spec)| (Arc::clone(name), spec.clone()))
+            .collect();
+        all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        all
+    }
+
+    /// A queue.
+    #[must_use]
+    pub fn queue(&self, name: &str) -> Option<Arc<WorkQueue>> {
+        self.read().queues.get(name).cloned()
+    }
+
+    /// All queues, in order of name.
+    #[must_use]
+    pub fn queues(&self) -> Vec<Arc<WorkQueue>> {
+        self.read().queues.values().cloned().collect()
+    }
+
+    /// All bindings of an exchange; each queue is bound to the default one by its name.
+    #[must_use]
+    pub fn bindings_of(&self, exchange: &str) -> Vec<Binding> {
+        self.read().router.bindings_of(exchange)
+    }
+
+    /// All bindings that lead somewhere, but that to the default exchange.
+    #[must_use]
+    pub fn bindings_to(&self, destination: &Destination) -> Vec<Binding> {
+        self.read().router.bindings_to(destination)
+    }
+
+    /// Where a message goes that is published to an exchange with these keys: its own, and those
+    /// of `CC` and `BCC`.
+    ///
+    /// # Errors
+    /// [`TopologyError::NoExchange`].
+    pub fn route(
+        &self,
+        exchange: &str,
+        keys: &[&str],
+        message: &dyn Routable,
+    ) -> Result<Route, TopologyError> {
+        let declared = self.read();
+        if exchange == DEFAULT_EXCHANGE {
+            return Ok(declared.route_by_name(&self.name, keys));
+        }
+        if declared.router.exchange(exchange).is_none() {
+            return Err(TopologyError::NoExchange(exchange.into()));
+        }
+        let names = declared.router.route(exchange, keys, message);
+        let queues = names.iter().filter_map(|name| declared.queues.get(name));
+        Ok(Route {
+            home: exchange_topic(&self.name, exchange).map_or(Home::Queue, Home::Topic),
+            queues: queues.cloned().collect(),
+        })
+    }
+}
+
+impl Declared {
+    /// Of the default exchange.
+    fn route_by_name(&self, vhost: &str, keys: &[&str]) -> Route {
+        let mut queues: Vec<Arc<WorkQueue>> = Vec::new();
+        for queue in keys.iter().filter_map(|key| self.queues.get(*key)) {
+            if !queues.iter().any(|known| Arc::ptr_eq(known, queue)) {
+                queues.push(Arc::clone(queue));
+            }
+        }
+        // What goes with a connection is nothing that others would look for.
+        let first = queues.first().filter(|queue| queue.spec.is_kept());
+        let home = first.and_then(|queue| exchange_topic(vhost, &queue.name));
+        Route {
+            home: home.map_or(Home::Queue, Home::Topic),
+            queues,
+        }
+    }
+
+    /// The queue of that name, for the connection `asking`.
+    ///
+    /// # Errors
+    /// [`TopologyError::NoQueue`], [`TopologyError::Locked`].
+    pub(crate) fn queue_for(
+        &self,
+        name: &str,
+        asking: Option<LeaseSession>,
+    ) -> Result<&Arc<WorkQueue>, TopologyError> {
+        let queue = self.queues.get(name);
+        let queue = queue.ok_or_else(|| TopologyError::NoQueue(name.into()))?;
+        if queue.owner.is_some() && queue.owner != asking {
+            return Err(TopologyError::Locked(Arc::clone(&queue.name)));
+        }
+        Ok(queue)
+    }
+
+    /// Whether a declaration finds its queue there already.
+    ///
+    /// # Errors
+    /// [`TopologyError::Locked`], [`TopologyError::Inequivalent`].
+    pub(crate) fn find_same(
+        &self,
+        name: &str,
+        spec: &QueueSpec,
+        asking: Option<LeaseSession>,
+    ) -> Result<Option<Arc<WorkQueue>>, TopologyError> {
+        match self.queue_for(name, asking) {
+            Ok(queue) => {
+                queue.spec.check_same(spec)?;
+                Ok(Some(Arc::clone(queue)))
+            }
+            Err(TopologyError::NoQueue(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether both ends of a binding outlive a restart, so that it does.
+    pub(crate) fn is_kept(&self, binding: &Binding) -> bool {
+        let source = self.router.exchange(&binding.source);
+        let is_kept = match &binding.destination {
+            Destination::Queue(name) => self
+                .queues
+                .get(name)
+                .is_some_and(|queue| queue.spec.is_kept()),
+            Destination::Exchange(name) => {
+                let exchange = self.router.exchange(name);
+                exchange.is_some_and(|spec| spec.is_durable)
+            }
+        };
+        is_kept && source.is_some_and(|spec| spec.is_durable)
+    }
+}

@@ -1,0 +1,55 @@
+//! AMQP's virtual hosts: what clients declare in them, and where that stands in the log.
+//!
+//! An exchange is seen by other protocols as the topic of its name, a queue has a topic of its own
+//! ([`names`]). What is durable is a document in the state ([`form`]); the rest ends with the
+//! process. The calls are [`crate::Client`]'s.
+
+mod error;
+mod form;
+mod host;
+mod names;
+mod queue;
+
+pub use error::TopologyError;
+pub(crate) use form::{Fact, NAMESPACE};
+pub(crate) use host::Declared;
+pub use host::{Home, Route, VirtualHost};
+pub(crate) use names::{is_queue_topic, queue_topic};
+pub use queue::{QueueSpec, WorkQueue};
+
+use parking_lot::RwLock;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The virtual host that is always there.
+pub const DEFAULT_VHOST: &str = "/";
+
+/// All virtual hosts, by name.
+#[derive(Debug, Default)]
+pub(crate) struct VirtualHosts {
+    by_name: RwLock<BTreeMap<Arc<str>, Arc<VirtualHost>>>,
+}
+
+impl VirtualHosts {
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<VirtualHost>> {
+        self.by_name.read().get(name).cloned()
+    }
+
+    /// In order of name.
+    pub(crate) fn all(&self) -> Vec<Arc<VirtualHost>> {
+        self.by_name.read().values().cloned().collect()
+    }
+
+    /// The virtual host, made when it is missing; whether it was.
+    pub(crate) fn get_or_make(&self, name: &str) -> (Arc<VirtualHost>, bool) {
+        if let Some(known) = self.get(name) {
+            return (known, false);
+        }
+        let mut hosts = self.by_name.write();
+        let is_new = !hosts.contains_key(name);
+        let host = hosts
+            .entry(name.into())
+            .or_insert_with(|| Arc::new(VirtualHost::new(name)));
+        (Arc::clone(host), is_new)
+    }
+}

@@ -1,0 +1,159 @@
+//! A queue as AMQP declares it.
+
+use crate::broker::Topic;
+use crate::leases::LeaseSession;
+use crate::model::GroupName;
+use crate::routing::{Arguments, Inequivalent, Value};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Arguments by which two declarations of a queue differ, as RabbitMQ compares them.
+const COMPARED: [&str; 13] = [
+    "x-dead-letter-exchange",
+    "x-dead-letter-routing-key",
+    "x-dead-letter-strategy",
+    "x-delivery-limit",
+    "x-expires",
+    "x-max-age",
+    "x-max-length",
+    "x-max-length-bytes",
+    "x-max-priority",
+    "x-message-ttl",
+    "x-overflow",
+    "x-queue-type",
+    "x-single-active-consumer",
+];
+/// What a queue is that does not say.
+const DEFAULT_TYPE: &str = "classic";
+
+/// A queue as declared.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct QueueSpec {
+    /// It outlives a restart.
+    pub is_durable: bool,
+    /// It is one connection's, and goes with it.
+    pub is_exclusive: bool,
+    /// It goes with its last consumer.
+    pub is_auto_delete: bool,
+    /// All arguments as they were given.
+    pub arguments: Arguments,
+}
+
+impl QueueSpec {
+    /// Whether it is kept in the log: what one connection owns is not.
+    #[must_use]
+    pub const fn is_kept(&self) -> bool {
+        self.is_durable && !self.is_exclusive
+    }
+
+    /// # Errors
+    /// What was declared is another queue.
+    pub(super) fn check_same(&self, declared: &Self) -> Result<(), Inequivalent> {
+        let flags = [
+            ("durable", declared.is_durable, self.is_durable),
+            ("exclusive", declared.is_exclusive, self.is_exclusive),
+            ("auto_delete", declared.is_auto_delete, self.is_auto_delete),
+        ];
+        for (argument, received, current) in flags {
+            if received != current {
+                return Err(Inequivalent {
+                    argument,
+                    received: format!("'{received}'"),
+                    current: format!("'{current}'"),
+                });
+            }
+        }
+        for argument in COMPARED {
+            let (received, current) = (declared.argument(argument), self.argument(argument));
+            if received != current {
+                return Err(Inequivalent {
+                    argument,
+                    received: said(received.as_ref()),
+                    current: said(current.as_ref()),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn argument(&self, name: &str) -> Option<Value> {
+        let given = self.arguments.get(name).cloned();
+        given.or_else(|| {
+            (name == "x-queue-type").then(|| Value::Text(DEFAULT_TYPE.as_bytes().into()))
+        })
+    }
+}
+
+/// A value as RabbitMQ's errors show it.
+fn said(value: Option<&Value>) -> String {
+    let Some(value) = value else {
+        return "none".to_owned();
+    };
+    match value {
+        Value::Text(text) => {
+            let text = String::from_utf8_lossy(text);
+            format!("the value '{text}' of type 'longstr'")
+        }
+        Value::Integer(number) => format!("the value '{number}' of type 'signedint'"),
+        Value::Bool(value) => format!("the value '{value}' of type 'bool'"),
+        other => format!("the value '{other:?}'"),
+    }
+}
+
+/// A queue that was declared.
+#[derive(Debug)]
+pub struct WorkQueue {
+    pub(super) name: Arc<str>,
+    pub(super) spec: QueueSpec,
+    pub(super) owner: Option<LeaseSession>,
+    pub(super) topic: Arc<Topic>,
+    pub(super) group: GroupName,
+}
+
+impl WorkQueue {
+    pub(crate) fn new(
+        name: &str,
+        spec: QueueSpec,
+        owner: Option<LeaseSession>,
+        topic: Arc<Topic>,
+        group: GroupName,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            spec,
+            owner,
+            topic,
+            group,
+        }
+    }
+
+    /// Its name in the virtual host.
+    #[must_use]
+    pub const fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// As it was declared.
+    #[must_use]
+    pub const fn spec(&self) -> &QueueSpec {
+        &self.spec
+    }
+
+    /// The connection it belongs to.
+    #[must_use]
+    pub const fn owner(&self) -> Option<LeaseSession> {
+        self.owner
+    }
+
+    /// The topic in whose queue 0 its messages are.
+    #[must_use]
+    pub const fn topic(&self) -> &Arc<Topic> {
+        &self.topic
+    }
+
+    /// The group whose leases are the queue's deliveries, named as its topic is.
+    #[must_use]
+    pub const fn group(&self) -> &GroupName {
+        &self.group
+    }
+}
