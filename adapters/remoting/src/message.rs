@@ -9,17 +9,24 @@ use gantry_remoting_protocol::{ResponseCode, Text, record};
 /// sends them along.
 const BROKERS_OWN: &[&str] = &[
     property::CRC32,
+    property::DISPATCH,
     property::INNER_MULTI_QUEUE_OFFSET,
     property::SETTLES,
 ];
 
 /// `area` without what the broker writes itself; as it is, when there is none of that.
 pub(crate) fn without_brokers_own(area: Text) -> Text {
-    let is_own = |name: &str| BROKERS_OWN.contains(&name);
-    if !record::properties(&area).any(|(name, _)| is_own(name)) {
-        return area;
+    if record::properties(&area).any(|(name, _)| is_brokers_own(name)) {
+        without(&area, is_brokers_own)
+    } else {
+        area
     }
-    without(&area, is_own)
+}
+
+/// Whether the broker writes a property itself.
+pub(crate) fn is_brokers_own(name: &str) -> bool {
+    // Nothing else that a message has often begins so.
+    matches!(name.as_bytes().first(), Some(b'_' | b'I')) && BROKERS_OWN.contains(&name)
 }
 
 /// `area` without the properties whose name `is_dropped`.
@@ -49,6 +56,8 @@ pub(crate) struct Wishes<'a> {
     pub(crate) is_cancelling: bool,
     /// A half message (`TRAN_MSG=true`).
     pub(crate) is_transactional: bool,
+    /// Some are the broker's, not to be taken from anybody.
+    pub(crate) has_brokers_own: bool,
 }
 
 impl<'a> Wishes<'a> {
@@ -62,7 +71,7 @@ impl<'a> Wishes<'a> {
                 "TRAN_MSG" => wishes.is_transactional = value.eq_ignore_ascii_case("true"),
                 name if property::is_delay(name) => wishes.is_delayed = true,
                 "TIMER_DEL_UNIQKEY" => wishes.is_cancelling = true,
-                _ => {}
+                name => wishes.has_brokers_own |= is_brokers_own(name),
             }
         }
         wishes

@@ -1,6 +1,7 @@
 //! One door in.
 
 use super::Topic;
+use super::doors::{Door, Doors, Prepared};
 use crate::batch::RecordBatch;
 use crate::model::{
     Message, OffsetRange, PhysicalOffset, Properties, QueueId, QueueOffset, Timestamp, TopicRules,
@@ -115,38 +116,42 @@ impl Client {
         items: Vec<ProduceItem>,
         durability: Durability,
     ) -> Vec<Result<Receipt, Error>> {
-        let mut prepared: Vec<Result<Wish, Error>> = Vec::with_capacity(items.len());
+        let mut prepared: Vec<Result<Prepared, Error>> = Vec::with_capacity(items.len());
         let mut pending = Vec::with_capacity(items.len());
         let admission = self.shared.store.health.check_admission();
-        let mut counts: SmallVec<[(Arc<Topic>, u32); 8]> = SmallVec::new();
+        let mut doors = Doors::new(durability);
         for item in items {
-            let topic = Arc::clone(&item.topic);
-            let wish = Wish::of(&topic.rules(), durability);
-            let record = admission.clone().and_then(|()| self.prepare(item));
-            prepared.push(record.map(|(record, due)| {
-                counts.push((topic, record.facts.count));
+            let record = admission.clone().and_then(|()| {
+                let (at, door) = doors.of(&item)?;
+                let (record, due) = self.prepare(door, item)?;
+                Ok((Prepared::of(at, door, &record, due), record))
+            });
+            prepared.push(record.map(|(prepared, record)| {
                 pending.push(record);
-                Wish { due, ..wish }
+                prepared
             }));
         }
-        let queues: SmallVec<[_; 8]> = pending
-            .iter()
-            .map(|record| Arc::clone(&record.queue))
-            .collect();
         let has_ahead = pending.iter().any(|record| !record.ahead.is_empty());
-        let dues = prepared.iter().flatten().filter_map(|wish| wish.due);
+        let dues = prepared.iter().flatten().filter_map(|record| record.due);
         let first_due = dues.min();
         let placed = self.shared.store.append(pending);
-        self.count_produced(&counts, &placed, prepared.len());
-        let mut placed = placed.into_iter().zip(queues);
+        self.count_produced(&doors, &prepared, &placed);
+        let appended = self.shared.store.appended();
+        let mut placed = placed.into_iter();
         let receipts = prepared.into_iter().map(|prepared| {
-            let wish = prepared?;
-            let Some((placed, queue)) = placed.next() else {
+            let prepared = prepared?;
+            let (Some(placed), Some(door)) = (placed.next(), doors.at(prepared.door)) else {
                 return Err(Error::Internal("a record has no outcome".to_owned()));
             };
-            let placed = placed?;
-            let range = queue.range(self.shared.store.appended());
-            Ok(self.receipt(&placed, range, wish))
+            let range = match &prepared.elsewhere {
+                Some(queue) => queue.range(appended),
+                None => door.range(appended),
+            };
+            let wish = Wish {
+                due: prepared.due,
+                ..door.wish
+            };
+            Ok(self.receipt(&placed?, range, wish))
         });
         let receipts = receipts.collect();
         if has_ahead {
@@ -157,17 +162,17 @@ impl Client {
         receipts
     }
 
-    /// Counts what was placed, a topic's neighbours together, of `wanted` items.
+    /// Counts what was placed, a topic's neighbours together.
     fn count_produced(
         &self,
-        counts: &[(Arc<Topic>, u32)],
+        doors: &Doors,
+        prepared: &[Result<Prepared, Error>],
         placed: &[Result<Placed, Error>],
-        wanted: usize,
     ) {
         let mut open: Option<(&Topic, Amount, Timestamp)> = None;
         let mut kept = 0;
-        for ((topic, count), placed) in counts.iter().zip(placed) {
-            let Ok(placed) = placed else {
+        for (prepared, placed) in prepared.iter().flatten().zip(placed) {
+            let (Ok(placed), Some(door)) = (placed, doors.at(prepared.door)) else {
                 continue;
             };
             kept += 1;
@@ -175,23 +180,23 @@ impl Client {
                 continue;
             }
             let amount = Amount {
-                messages: u64::from(*count),
+                messages: u64::from(prepared.count),
                 bytes: placed.position.distance_to(placed.end),
                 times: 1,
             };
             open = match open {
-                Some((same, sum, _)) if std::ptr::eq(same, topic.as_ref()) => {
+                Some((same, sum, _)) if std::ptr::eq(same, &*door.topic) => {
                     Some((same, sum + amount, placed.stored_at))
                 }
                 before => {
                     self.count_run(before);
-                    Some((topic, amount, placed.stored_at))
+                    Some((&door.topic, amount, placed.stored_at))
                 }
             };
         }
         self.count_run(open);
-        if kept < wanted {
-            let refused = wanted.saturating_sub(kept);
+        if kept < prepared.len() {
+            let refused = prepared.len().saturating_sub(kept);
             let refused = u64::try_from(refused).unwrap_or(0);
             self.shared.refused.fetch_add(refused, Ordering::Relaxed);
         }
@@ -205,7 +210,11 @@ impl Client {
     }
 
     /// The record an item becomes, and when it is due if that is later.
-    fn prepare(&self, item: ProduceItem) -> Result<(Pending, Option<Timestamp>), Error> {
+    fn prepare(
+        &self,
+        door: &Door,
+        item: ProduceItem,
+    ) -> Result<(Pending, Option<Timestamp>), Error> {
         self.shared.check_running()?;
         let ProduceItem {
             topic,
@@ -213,13 +222,7 @@ impl Client {
             payload,
             also,
         } = item;
-        if !topic.spec().permission.is_writable() {
-            return Err(Error::Forbidden(format!(
-                "topic {} is not writable",
-                topic.name()
-            )));
-        }
-        let queue = topic.queue(id)?;
+        let queue = Arc::clone(&door.queue);
         let also = further_queues(&queue, &also)?;
         match payload {
             Payload::Message(mut message) => {

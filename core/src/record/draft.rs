@@ -8,7 +8,7 @@ use crate::model::{
     Message, PhysicalOffset, Properties, QueueId, QueueOffset, SysFlag, Timestamp, TopicName,
     property,
 };
-use bytes::{BufMut, Bytes};
+use bytes::{Buf as _, BufMut, Bytes};
 use smallvec::SmallVec;
 use std::net::{IpAddr, SocketAddr};
 
@@ -168,11 +168,14 @@ impl Draft {
         let prefix = self.batch.map_or_else(SmallVec::new, |header| {
             SmallVec::from(header.patched_prefix(place.queue_offset, LEADER_EPOCH))
         });
-        let body = self.body.slice(prefix.len().min(self.body.len())..);
+        let after_prefix = prefix.len().min(self.body.len());
+        let crc = body_crc(&[&prefix, self.body.get(after_prefix..).unwrap_or_default()]);
         if let Some(value) = self.tail.get_mut(self.dispatch_at..) {
             dispatch::fill(value, &self.further, place.also);
         }
-        let head = self.head(size, body_crc(&[&prefix, &body]), place);
+        let head = self.head(size, crc, place);
+        let mut body = self.body;
+        body.advance(after_prefix);
         let crc = crc32_of(&[&head, &prefix, &body, &self.tail]);
         push_property(&mut self.tail, property::CRC32, |out| {
             push_crc_digits(out, crc)

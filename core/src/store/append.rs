@@ -41,6 +41,11 @@ impl Pending {
         self.draft.size(store_host) + ahead.sum::<usize>()
     }
 
+    /// Whether its record is in one queue and no other is ahead of it.
+    fn is_alone(&self) -> bool {
+        self.ahead.is_empty() && self.also.is_empty()
+    }
+
     /// The queues that its record and those ahead of it are for.
     fn own_queues(&self) -> impl Iterator<Item = &Arc<Queue>> {
         let ahead = self.ahead.iter().map(|record| &record.queue);
@@ -109,13 +114,24 @@ impl Store {
             if room.is_err() || !tail.has_room(size as u64) {
                 (tail, room) = self.make_room(tail, size as u64);
             }
-            let queues = record.own_queues().chain(&record.also);
-            let mut queues: SmallVec<[_; 2]> = queues.map(Arc::clone).collect();
-            queues.dedup_by(|a, b| Arc::ptr_eq(a, b));
+            let before = woken.len();
+            let follows = record.is_alone()
+                && woken
+                    .last()
+                    .is_some_and(|(queue, _)| Arc::ptr_eq(queue, &record.queue));
+            if !follows {
+                let queues = record.own_queues().chain(&record.also);
+                let mut queues: SmallVec<[_; 2]> = queues.map(Arc::clone).collect();
+                queues.dedup_by(|a, b| Arc::ptr_eq(a, b));
+                woken.extend(queues.into_iter().map(|queue| (queue, 0)));
+            }
             let placed = room.clone();
             let outcome = placed.and_then(|()| self.place(&mut tail, record, now));
             if outcome.is_ok() {
-                woken.extend(queues.into_iter().map(|queue| (queue, size)));
+                let from = before - usize::from(follows);
+                for (_, bytes) in woken.iter_mut().skip(from) {
+                    *bytes += size;
+                }
             }
             outcomes.push(outcome);
         }
@@ -125,7 +141,9 @@ impl Store {
             return outcomes.iter().map(|_| Err(error.clone())).collect();
         }
         for (queue, size) in woken {
-            queue.waiters.appended(size);
+            if size > 0 {
+                queue.waiters.appended(size);
+            }
         }
         outcomes
     }

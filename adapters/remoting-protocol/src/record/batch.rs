@@ -50,19 +50,18 @@ impl Iterator for SubMessages {
 
 impl SubMessage {
     fn decode(input: &mut Bytes) -> Result<Self, RecordError> {
+        let before = input.len();
         let total = take_len(input)?;
-        let rest = total.checked_sub(4).ok_or(RecordError::Length)?;
-        let mut message = take(input, rest)?;
         // Magic and checksum: clients write zeros, servers look at neither.
-        message.try_get_u64()?;
-        let flag = message.try_get_i32()?;
-        let body_len = take_len(&mut message)?;
+        input.try_get_u64()?;
+        let flag = input.try_get_i32()?;
+        let body_len = take_len(input)?;
         let decoded = Self {
             flag,
-            body: take(&mut message, body_len)?,
-            properties: take_properties(&mut message)?,
+            body: take(input, body_len)?,
+            properties: take_properties(input)?,
         };
-        if message.is_empty() {
+        if before - input.len() == total {
             Ok(decoded)
         } else {
             Err(RecordError::Length)

@@ -5,7 +5,9 @@ use super::send_answer::Sent;
 use super::send_topic::{queue_of, topic_of};
 use crate::connection::BrokerConnection;
 use crate::error::Refusal;
-use crate::message::{PropertyStage, Wishes, illegal, without_brokers_own};
+use crate::message::{
+    PropertyStage, Wishes, illegal, is_brokers_own, without, without_brokers_own,
+};
 use crate::names;
 use crate::reply::Frame;
 use crate::role::BrokerRole;
@@ -159,10 +161,14 @@ impl SendStage {
         for sent in record::sub_messages(body.clone()) {
             let sent =
                 sent.map_err(|error| Refusal::new(ResponseCode::SystemError, error.to_string()))?;
-            let area = without_brokers_own(sent.properties);
-            let properties = Properties::from_wire(area.into_bytes());
-            let properties = properties.map_err(illegal)?;
-            check(&Wishes::read(properties.iter()), send)?;
+            let wishes = Wishes::read(record::properties(&sent.properties));
+            check(&wishes, send)?;
+            let area = if wishes.has_brokers_own {
+                without(&sent.properties, is_brokers_own)
+            } else {
+                sent.properties
+            };
+            let properties = Properties::from_wire(area.into_bytes()).map_err(illegal)?;
             let message = self.message(send, sent.flag, properties, sent.body);
             let payload = Payload::Message(message);
             items.push(item(Arc::clone(topic), slot.queue, payload));

@@ -1,0 +1,109 @@
+//! The queues that one call produces to: what a run of neighbours has in common is asked once.
+
+use super::produce::{Durability, ProduceItem, Wish};
+use super::topics::Topic;
+use crate::Error;
+use crate::model::{OffsetRange, QueueId, Timestamp};
+use crate::queue::Queue;
+use crate::store::Pending;
+use smallvec::SmallVec;
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+/// A queue that takes messages.
+#[derive(Debug)]
+pub(super) struct Door {
+    pub(super) topic: Arc<Topic>,
+    id: QueueId,
+    pub(super) queue: Arc<Queue>,
+    /// What those who produce to it want.
+    pub(super) wish: Wish,
+    range: OnceCell<OffsetRange>,
+}
+
+impl Door {
+    /// # Errors
+    /// [`Error::Forbidden`], or there is no such queue.
+    fn of(item: &ProduceItem, durability: Durability) -> Result<Self, Error> {
+        let topic = &item.topic;
+        if !topic.spec().permission.is_writable() {
+            let text = format!("topic {} is not writable", topic.name());
+            return Err(Error::Forbidden(text));
+        }
+        Ok(Self {
+            topic: Arc::clone(topic),
+            id: item.queue,
+            queue: topic.queue(item.queue)?,
+            wish: Wish::of(&topic.rules(), durability),
+            range: OnceCell::new(),
+        })
+    }
+
+    fn is_for(&self, item: &ProduceItem) -> bool {
+        self.id == item.queue && Arc::ptr_eq(&self.topic, &item.topic)
+    }
+
+    /// The queue's range once all is appended.
+    pub(super) fn range(&self, appended: u64) -> OffsetRange {
+        *self.range.get_or_init(|| self.queue.range(appended))
+    }
+}
+
+/// Those of a call, one for each run of items.
+#[derive(Debug)]
+pub(super) struct Doors {
+    durability: Durability,
+    all: SmallVec<[Door; 2]>,
+}
+
+impl Doors {
+    pub(super) fn new(durability: Durability) -> Self {
+        Self {
+            durability,
+            all: SmallVec::new(),
+        }
+    }
+
+    /// The one of the next item, and its place among all.
+    ///
+    /// # Errors
+    /// The item cannot be taken.
+    pub(super) fn of(&mut self, item: &ProduceItem) -> Result<(usize, &Door), Error> {
+        if !self.all.last().is_some_and(|door| door.is_for(item)) {
+            self.all.push(Door::of(item, self.durability)?);
+        }
+        let at = self.all.len().saturating_sub(1);
+        let door = self.at(at);
+        let door = door.ok_or_else(|| Error::Internal("a queue has no place".to_owned()))?;
+        Ok((at, door))
+    }
+
+    pub(super) fn at(&self, at: usize) -> Option<&Door> {
+        self.all.get(at)
+    }
+}
+
+/// What is remembered of an item while its record is appended.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// The place of its door.
+    pub(super) door: usize,
+    /// Offsets it takes.
+    pub(super) count: u32,
+    /// When it is due, if that is later.
+    pub(super) due: Option<Timestamp>,
+    /// The queue it waits in instead.
+    pub(super) elsewhere: Option<Arc<Queue>>,
+}
+
+impl Prepared {
+    pub(super) fn of(at: usize, door: &Door, record: &Pending, due: Option<Timestamp>) -> Self {
+        let is_elsewhere = !Arc::ptr_eq(&record.queue, &door.queue);
+        Self {
+            door: at,
+            count: record.facts.count,
+            due,
+            elsewhere: is_elsewhere.then(|| Arc::clone(&record.queue)),
+        }
+    }
+}
