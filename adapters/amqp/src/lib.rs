@@ -6,6 +6,7 @@
 
 pub mod codec;
 pub mod control;
+pub mod message;
 mod output;
 #[cfg(test)]
 mod testdata;

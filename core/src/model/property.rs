@@ -32,6 +32,9 @@ pub const KEY_BASE64: &str = "__KEY_B64";
 pub const HEADERS_BASE64: &str = "__HEADERS_B64";
 /// `1`: the body is null, not empty (a Kafka tombstone).
 pub const NULL_BODY: &str = "__NULL_BODY";
+/// Base64 without padding of what AMQP's consumers are to get: the exchange and the routing key as
+/// short strings, then the properties as they stand in a content header.
+pub const AMQP_BASE64: &str = "__AMQP_B64";
 /// How many headers did not fit the property area, even as [`HEADERS_BASE64`].
 pub const HEADERS_CUT: &str = "__HEADERS_CUT";
 /// How many bytes a record key has that did not fit the property area.
@@ -118,6 +121,7 @@ pub fn is_reserved(name: &str) -> bool {
             name,
             KEYS | KEY_BASE64
                 | HEADERS_BASE64
+                | AMQP_BASE64
                 | NULL_BODY
                 | HEADERS_CUT
                 | KEY_CUT

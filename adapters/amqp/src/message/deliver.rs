@@ -1,0 +1,106 @@
+//! To AMQP.
+
+use super::{TEXTS, split_short};
+use crate::codec::table::{TableBuilder, Value};
+use crate::codec::{Properties, PropertyList};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use bytes::Bytes;
+use gantry_core::convert::record_of;
+use gantry_core::model::{Header, Message, property};
+use std::collections::BTreeMap;
+
+/// A message as AMQP's consumers get it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivered {
+    /// The exchange it was published to; of another protocol's, the one of its topic's name.
+    pub exchange: Bytes,
+    /// Its routing key.
+    pub routing_key: Bytes,
+    /// As they came, or as they are made of another protocol's.
+    pub properties: Properties,
+    /// As it came; decompressed where another protocol's client compressed it.
+    pub body: Bytes,
+}
+
+impl Delivered {
+    /// A message of `topic`.
+    #[must_use]
+    pub fn of(message: &Message, topic: &str) -> Self {
+        let raw = message.properties.value(property::AMQP_BASE64);
+        let own = raw.and_then(|raw| Self::own(message, raw));
+        own.unwrap_or_else(|| Self::foreign(message, topic))
+    }
+
+    /// One that was published by AMQP.
+    fn own(message: &Message, raw: &str) -> Option<Self> {
+        let raw = Bytes::from(STANDARD_NO_PAD.decode(raw).ok()?);
+        let (exchange, rest) = split_short(&raw)?;
+        let (routing_key, properties) = split_short(rest)?;
+        let delivered = Self {
+            exchange: raw.slice_ref(exchange),
+            routing_key: raw.slice_ref(routing_key),
+            properties: Properties::from_raw(raw.slice_ref(properties)),
+            body: message.body.clone(),
+        };
+        // Whoever else writes such a property may write anything.
+        delivered.properties.list().is_ok().then_some(delivered)
+    }
+
+    fn foreign(message: &Message, topic: &str) -> Self {
+        let record = record_of(message);
+        let mut headers = TableBuilder::new();
+        let mut texts: BTreeMap<&str, &[u8]> = BTreeMap::new();
+        let (mut tag, mut id): (&[u8], Option<&[u8]>) = (&[], None);
+        if let Some(key) = &record.key {
+            headers.put(property::KEYS, value_of(Some(key)));
+        }
+        for Header { name, value } in &record.headers {
+            let Ok(name) = std::str::from_utf8(name) else {
+                continue;
+            };
+            let short = value.as_deref().filter(|value| value.len() <= 255);
+            match (TEXTS.iter().find(|known| **known == name), short) {
+                (_, Some(value)) if name == property::TAGS => tag = value,
+                (_, Some(value)) if name == property::UNIQ_KEY => id = Some(value),
+                // An expiration would be acted on.
+                (Some(known), Some(value)) if *known != "expiration" => {
+                    texts.insert(known, value);
+                }
+                _ if name.len() <= 255 => {
+                    headers.put(name, value_of(value.as_ref()));
+                }
+                _ => {}
+            }
+        }
+        let headers = headers.build();
+        let text = |name| texts.get(name).copied();
+        let list = PropertyList {
+            content_type: text("content-type"),
+            content_encoding: text("content-encoding"),
+            headers: (!headers.view().is_empty()).then(|| headers.view()),
+            delivery_mode: Some(2),
+            correlation_id: text("correlation-id"),
+            reply_to: text("reply-to"),
+            message_id: id,
+            timestamp: u64::try_from(record.timestamp.millis() / 1_000).ok(),
+            kind: text("type"),
+            app_id: text("app-id"),
+            ..PropertyList::default()
+        };
+        Self {
+            exchange: Bytes::copy_from_slice(topic.as_bytes()),
+            routing_key: Bytes::copy_from_slice(tag),
+            properties: list.encode(),
+            body: record.value.unwrap_or_default(),
+        }
+    }
+}
+
+fn value_of(value: Option<&Bytes>) -> Value<'_> {
+    match value {
+        None => Value::Void,
+        Some(value) if std::str::from_utf8(value).is_ok() => Value::LongString(value),
+        Some(value) => Value::Bytes(value),
+    }
+}
