@@ -18,9 +18,9 @@ use gantry_core::model::{
 use gantry_core::record::RecordView;
 use gantry_core::vfs::RealVfs;
 use gantry_core::{
-    Broker, Client, Config, DeadLetters, Durability, Error, FetchQueue, GiveUp, Hold, LeaseOrder,
-    LeaseOutcome, LeaseQueue, LeaseReceipt, LeaseRequest, LeaseStart, Leased, OffsetCommit,
-    Payload, ProduceItem, Steps, Topic,
+    Broker, Client, Config, DeadLetters, Durability, Error, FetchQueue, GiveUp, Hold, LeaseCounts,
+    LeaseOrder, LeaseOutcome, LeaseQueue, LeaseReceipt, LeaseRequest, LeaseStart, Leased,
+    OffsetCommit, Payload, ProduceItem, Steps, Topic,
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -274,6 +274,59 @@ fn a_session_that_ends_returns_everything_in_order() {
     let back = client.give_back(&group(), &held[1]).unwrap();
     assert_eq!(back, [LeaseOutcome::Done; 2]);
     assert_eq!(bodies(&world.lease().0), ["m2", "m3"]);
+}
+
+#[test]
+fn many_sessions_are_dealt_to_in_one_call_and_each_ends_by_itself() {
+    let world = World::new();
+    let client = world.client();
+    world.produce(texts(0..5));
+    let (one, two) = (client.lease_session(), client.lease_session());
+    let request = world.request();
+    let dealt = client.deal(&request, &[one, two, one, two]).unwrap();
+    assert_eq!(bodies(&dealt), named(0..4));
+    let counts = |client: &Client| client.lease_counts(&group(), &request.queues[0]).unwrap();
+    let (ready, leased) = (1, 4);
+    assert_eq!(counts(&client), LeaseCounts { ready, leased });
+    let held = receipts(&dealt, &request);
+    assert_eq!(world.ack(&held[..1]), [LeaseOutcome::Done]);
+    client.end_session(one);
+    let again = client.deal(&request, &[two, two, two]).unwrap();
+    assert_eq!(
+        bodies(&again),
+        ["m2", "m4"],
+        "returned, and then what is new"
+    );
+    assert_eq!(attempts(&again), [2, 1]);
+    client.end_session(two);
+    let last = client.lease_now(&request).unwrap();
+    assert_eq!(bodies(&last), named(1..5));
+    assert_eq!(attempts(&last), [2, 3, 2, 2]);
+    let nobody = client.deal(&request, &[]);
+    assert!(matches!(nobody, Err(Error::Invalid(_))));
+}
+
+#[test]
+fn what_is_ready_can_be_settled_and_what_is_out_stays() {
+    let mut world = World::new();
+    let client = world.client();
+    world.produce(texts(0..6));
+    let session = client.lease_session();
+    let request = world.request();
+    let dealt = client.deal(&request, &[session; 4]).unwrap();
+    let held = receipts(&dealt, &request);
+    client.give_back(&group(), &held[1..2]).unwrap();
+    let queue = &request.queues[0];
+    assert_eq!(client.settle_ready(&group(), queue).unwrap(), 3);
+    assert_eq!(client.settle_ready(&group(), queue).unwrap(), 0);
+    let counts = client.lease_counts(&group(), queue).unwrap();
+    assert_eq!((counts.ready, counts.leased), (0, 3));
+    world.produce(texts(6..7));
+    assert_eq!(bodies(&world.lease().0), ["m6"]);
+    world.write();
+    drop(client);
+    world.restart();
+    assert_eq!(bodies(&world.lease().0), ["m0", "m2", "m3", "m6"]);
 }
 
 #[test]

@@ -12,6 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// Looks for a message that retention moves away under the reader, each a segment later.
+const LOOKS_MAX: u32 = 64;
+
 /// One queue to read.
 #[derive(Clone, Debug)]
 pub struct FetchQueue {
@@ -155,13 +158,18 @@ impl Client {
         bytes_left: usize,
         is_first: bool,
     ) -> Result<Fetched, Error> {
-        match self.try_fetch_queue(wanted, bytes_left, is_first) {
-            // What was found has gone meanwhile; what outlives it is found where it is now.
-            Err(Error::OffsetOutOfRange { requested, range }) if range.admits(requested) => {
-                self.try_fetch_queue(wanted, bytes_left, is_first)
+        for _ in 0..LOOKS_MAX {
+            match self.try_fetch_queue(wanted, bytes_left, is_first) {
+                // What was found has gone meanwhile; what outlives it is found where it is now.
+                Err(Error::OffsetOutOfRange { requested, range }) if range.admits(requested) => {}
+                fetched => return fetched,
             }
-            fetched => fetched,
         }
+        let offset = wanted.offset;
+        // Not that the offset is out of range: a consumer would go on elsewhere.
+        Err(Error::Storage(format!(
+            "the message at {offset} was moved whenever it was read"
+        )))
     }
 
     fn try_fetch_queue(

@@ -34,7 +34,8 @@ pub use import::{
 };
 pub use keeper::Steps;
 pub use lease::{
-    DeadLetters, Delivery, GiveUp, LeaseOrder, LeaseQueue, LeaseRequest, LeaseStart, Leased,
+    DeadLetters, Delivery, GiveUp, LeaseCounts, LeaseOrder, LeaseQueue, LeaseRequest, LeaseStart,
+    Leased,
 };
 pub use offsets::{CommittedOffset, OffsetCommit};
 pub use produce::{Durability, Payload, ProduceItem, Receipt};

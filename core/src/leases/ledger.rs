@@ -128,9 +128,25 @@ impl Ledger {
         self.cursor
     }
 
-    /// Messages that wait to be handed out again.
-    pub(crate) fn returned_count(&self) -> u64 {
-        self.returned.len() as u64
+    /// Messages of a queue that ends at `end` that may be handed out.
+    pub(crate) fn ready_count(&self, end: u64) -> u64 {
+        let fresh = end.saturating_sub(self.cursor);
+        fresh.saturating_add(self.returned.len() as u64)
+    }
+
+    /// Messages that are out.
+    pub(crate) fn leased_count(&self) -> u64 {
+        self.leased.len() as u64
+    }
+
+    /// Settles what of a queue that ends at `end` is not out; how many messages that were.
+    pub(crate) fn settle_ready(&mut self, end: u64) -> u64 {
+        let count = self.ready_count(end);
+        for offset in std::mem::take(&mut self.returned).into_keys() {
+            self.is_changed |= self.settled.insert(offset);
+        }
+        self.pass(end);
+        count
     }
 
     pub(crate) fn has_leases(&self) -> bool {

@@ -3,6 +3,7 @@
 use super::command::{LeaseChange, OffsetChange};
 use super::machine::State;
 use crate::broker::CommittedOffset;
+use crate::leases::Progress;
 
 impl State {
     pub(super) fn commit_offsets(&mut self, group: String, offsets: Vec<OffsetChange>) {
@@ -23,6 +24,16 @@ impl State {
             let queues = progress.entry(change.topic).or_default();
             queues.insert(change.queue, change.committed);
         }
+    }
+
+    /// A group's progress in a queue, by leases or by commits; none if it has none.
+    pub(crate) fn progress_of(&self, group: &str, topic: &str, queue: u32) -> Option<Progress> {
+        let leased = self.leases.get(group);
+        let leased = leased.and_then(|topics| topics.get(topic)?.get(&queue));
+        leased.cloned().or_else(|| {
+            let committed = self.groups.get(group)?.get(topic)?.get(&queue)?;
+            Some(Progress::at(committed.offset))
+        })
     }
 
     pub(super) fn progress_leases(

@@ -4,9 +4,9 @@
 use super::{Facts, Store};
 use crate::Error;
 use crate::index::Entry;
-use crate::model::PhysicalOffset;
+use crate::model::{PhysicalOffset, QueueId, property};
 use crate::queue::Queue;
-use crate::record::{RecordView, forwarded, forwarded_size};
+use crate::record::{Draft, Placement, RecordView, forwarded, forwarded_size};
 use std::sync::Arc;
 
 impl Store {
@@ -31,7 +31,10 @@ impl Store {
     /// # Errors
     /// [`Error::Damaged`] when there is no record any more, or a failed store.
     pub(crate) fn forward(&self, queue: &Arc<Queue>, entry: &Entry) -> Result<(), Error> {
-        let record = self.survivor(entry)?;
+        let mut record = self.survivor(entry)?;
+        if record.topic() != queue.topic().as_str() {
+            record = self.own_record(queue, entry, &record)?;
+        }
         let facts = Facts::of_record(&record).ok_or(Error::Damaged(entry.position))?;
         crash_point!("forward.before_append");
         let end = self.append_forwarded(queue, entry, &record, &facts)?;
@@ -39,6 +42,32 @@ impl Store {
         self.write_through(end)?;
         crash_point!("forward.written");
         Ok(())
+    }
+
+    /// The record of another queue as the one that `entry` of a work queue would name if it had
+    /// been produced to it alone.
+    fn own_record(
+        &self,
+        queue: &Queue,
+        entry: &Entry,
+        record: &RecordView,
+    ) -> Result<RecordView, Error> {
+        let broken = |what: &dyn std::fmt::Display| Error::Internal(format!("a copy: {what}"));
+        let mut message = record.to_message();
+        let is_dropped = |name: &str| property::is_internal(name);
+        let properties = message.properties.rewritten(is_dropped, &[]);
+        message.properties = properties.map_err(|error| broken(&error))?;
+        let draft = Draft::message(queue.topic(), QueueId::new(0), message, &[]);
+        let placement = Placement {
+            position: entry.position,
+            queue_offset: entry.base,
+            also: &[],
+            stored_at: record.stored_at(),
+            store_host: self.store_host,
+        };
+        let draft = draft.map_err(|size| broken(&format!("{size} bytes of properties")))?;
+        let bytes = draft.encode(&placement).into_bytes();
+        RecordView::parse(&bytes).map_err(|error| broken(&error))
     }
 
     /// Whether the record that `entry` of `queue` names is another queue's own.

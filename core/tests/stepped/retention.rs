@@ -3,7 +3,11 @@
 use crate::store::{HOUR_MS, Store};
 use bytes::Bytes;
 use gantry_core::model::{GroupName, Message, QueueId, QueueOffset, Timestamp};
-use gantry_core::{Client, Error, FetchQueue, OffsetCommit, Payload, Topic};
+use gantry_core::vhosts::QueueSpec;
+use gantry_core::{
+    Client, Durability, Error, FetchQueue, Hold, LeaseOrder, LeaseQueue, LeaseRequest, LeaseStart,
+    OffsetCommit, Payload, ProduceItem, Topic,
+};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -199,6 +203,87 @@ fn messages_of_a_topic_that_keeps_longer_are_copied_forward_with_their_offsets()
     store.clock.advance(8 * 24 * HOUR_MS);
     store.keep();
     assert_eq!(store.range(&store.topic("week")), (30, 30));
+}
+
+#[test]
+fn what_nobody_has_acknowledged_of_a_work_queue_outlives_its_segment() {
+    let mut store = Store::new(|config| config.store.retention_ms = HOUR_MS as u64);
+    let plain = store.topic("plain");
+    let host = store.client().virtual_host("/").unwrap();
+    let spec = QueueSpec {
+        is_durable: true,
+        ..QueueSpec::default()
+    };
+    let declared = store.client().declare_queue(&host, "work", spec, None);
+    let work = Arc::clone(declared.unwrap().0.topic());
+    let group = GroupName::new(work.name().as_str()).unwrap();
+    let request = |topic: &Arc<Topic>| LeaseRequest {
+        group: group.clone(),
+        queues: vec![LeaseQueue {
+            topic: Arc::clone(topic),
+            queue: QueueId::new(0),
+            start: LeaseStart::Earliest,
+        }],
+        messages_max: 1_000,
+        bytes_max: 1 << 30,
+        hold: Hold::Millis(1),
+        filter: None,
+        order: LeaseOrder::Loose,
+        give_up: None,
+    };
+    // Every twentieth message of another topic is the queue's as well.
+    for number in 0..600 {
+        let text = format!("plain-{number}-{}", "x".repeat(1000));
+        let message = Message::new(Bytes::from(text), Timestamp::from_millis(number));
+        let item = ProduceItem {
+            topic: Arc::clone(&plain),
+            queue: QueueId::new(0),
+            payload: Payload::Message(message),
+            also: if number % 20 == 0 {
+                vec![(Arc::clone(&work), QueueId::new(0))]
+            } else {
+                Vec::new()
+            },
+        };
+        let sent = store.client().produce(vec![item], Durability::Configured);
+        assert!(sent[0].is_ok());
+    }
+    let leased = store.client().lease_now(&request(&work)).unwrap();
+    assert_eq!(leased.deliveries.len(), 30);
+    let receipts = leased.deliveries.iter().enumerate();
+    let receipts = receipts.filter(|(at, _)| at % 3 > 0);
+    let receipts = receipts.map(|(_, one)| leased.receipt(&request(&work), one).unwrap());
+    let acknowledged: Vec<_> = receipts.collect();
+    store.client().ack(&group, &acknowledged).unwrap();
+    for _ in 0..8 {
+        store.fill(&store.topic("other"), 100);
+        store.clock.advance(2 * HOUR_MS);
+        store.keep();
+        store.keep();
+    }
+    assert!(store.log_start() > 600_000, "{}", store.log_start());
+    let left = |store: &Store, what: &str| {
+        let leased = store
+            .client()
+            .lease_now(&request(&store.topic(work.name().as_str())));
+        let leased = leased.unwrap();
+        let found = leased.deliveries.iter().map(|one| {
+            let record = gantry_core::record::RecordView::parse(&one.message.bytes).unwrap();
+            let text = String::from_utf8(record.body().to_vec()).unwrap();
+            let number: u64 = text.split('-').nth(1).unwrap().parse().unwrap();
+            assert_eq!(one.message.offset.get() * 20, number, "{what}");
+            one.message.offset.get()
+        });
+        let found: Vec<u64> = found.collect();
+        let expected: Vec<u64> = (0..10).map(|third| third * 3).collect();
+        assert_eq!(found, expected, "{what}");
+        store.clock.advance(10);
+    };
+    left(&store, "live");
+    store.reopen(true);
+    left(&store, "reopened");
+    store.reopen(false);
+    left(&store, "rebuilt");
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use super::{Delivery, LeaseOrder, LeaseQueue, LeaseRequest, LeaseStart, Leased};
 use crate::broker::{FetchQueue, MessageView};
-use crate::leases::{GroupLeases, Handout, Hold, Ledger, LedgerKey, Ledgers, Progress};
+use crate::leases::{
+    GroupLeases, Handout, Hold, LeaseSession, Ledger, LedgerKey, Ledgers, Progress,
+};
 use crate::model::{GroupName, OffsetRange, QueueOffset};
 use crate::record::RecordView;
 use crate::state::{Command, LeaseChange};
@@ -18,6 +20,9 @@ const BURIALS_MAX: u32 = 32;
 /// What a request may still be given.
 struct Grant<'a> {
     request: &'a LeaseRequest,
+    /// The sessions that get one message each, in this order; of none the request says whose they
+    /// are.
+    takers: &'a [LeaseSession],
     handout: Handout,
     messages_left: u32,
     bytes_left: usize,
@@ -30,6 +35,16 @@ struct Grant<'a> {
 impl Grant<'_> {
     fn is_used_up(&self) -> bool {
         self.messages_left == 0 || (self.bytes_left == 0 && !self.deliveries.is_empty())
+    }
+
+    /// How the next message is handed out.
+    fn handout(&self) -> Handout {
+        let taker = self.takers.get(self.deliveries.len());
+        let hold = taker.map_or(self.handout.hold, |taker| Hold::Session(*taker));
+        Handout {
+            hold,
+            ..self.handout
+        }
     }
 
     /// Takes a message when there is room for it.
@@ -58,6 +73,7 @@ impl Client {
         &self,
         group: &GroupLeases,
         request: &LeaseRequest,
+        takers: &[LeaseSession],
     ) -> Result<Leased, Error> {
         let now = self.shared.clock.now();
         let engine = &self.shared.leases;
@@ -68,6 +84,7 @@ impl Client {
         };
         let mut grant = Grant {
             request,
+            takers,
             handout,
             messages_left: request.messages_max,
             bytes_left: request.bytes_max,
@@ -76,8 +93,11 @@ impl Client {
             is_cut_short: false,
             error: None,
         };
-        if let Hold::Session(session) = request.hold {
-            engine.enter_session(session, &request.group);
+        let sessions = takers.iter().map(|taker| Hold::Session(*taker));
+        for hold in sessions.chain([request.hold]) {
+            if let Hold::Session(session) = hold {
+                engine.enter_session(session, &request.group);
+            }
         }
         let mut ledgers = group.lock();
         let mut rest = 0;
@@ -129,7 +149,7 @@ impl Client {
         if ledger.is_changed() {
             self.shared.leases.changes().note(group);
         }
-        Ok(remaining(ledger, range))
+        Ok(ledger.ready_count(range.end.get()))
     }
 
     /// The ledger as it stands now, and what the queue holds.
@@ -189,12 +209,7 @@ impl Client {
     fn kept_progress(&self, group: &GroupName, queue: &LeaseQueue) -> Option<Progress> {
         let (topic, id) = (queue.topic.name().as_str(), queue.queue.get());
         let state = self.shared.state.read();
-        let leased = state.leases.get(group.as_str());
-        let leased = leased.and_then(|topics| topics.get(topic)?.get(&id));
-        leased.cloned().or_else(|| {
-            let committed = state.groups.get(group.as_str())?.get(topic)?.get(&id)?;
-            Some(Progress::at(committed.offset))
-        })
+        state.progress_of(group.as_str(), topic, id)
     }
 
     /// Notes where a group starts before it gets anything: a restart must not start it elsewhere.
@@ -242,7 +257,7 @@ impl Client {
                 break;
             }
             if let Some(message) = self.leased_message(queue, offset)? {
-                ledger.repeat(offset, attempt, &grant.handout);
+                ledger.repeat(offset, attempt, &grant.handout());
                 grant.take(at, message, attempt);
             }
         }
@@ -291,7 +306,7 @@ impl Client {
                     ledger.settle(offset);
                 }
                 _ if grant.fits(&message) => {
-                    let attempt = ledger.hand_out(offset, &grant.handout);
+                    let attempt = ledger.hand_out(offset, &grant.handout());
                     grant.take(at, message, attempt);
                 }
                 _ => return Ok(()),
@@ -361,7 +376,7 @@ impl Client {
                 grant.bytes_left = 0;
                 return Ok(view.offset.get());
             }
-            let attempt = ledger.hand_out(view.offset.get(), &grant.handout);
+            let attempt = ledger.hand_out(view.offset.get(), &grant.handout());
             grant.take(at, view, attempt);
         }
         Ok(next.get())
@@ -401,15 +416,10 @@ impl Client {
             let (ledger, range) = self.current_ledger(&mut ledgers, &request.group, queue)?;
             if is_strict && ledger.has_leases() {
                 ledger.note_blocked();
-            } else if remaining(ledger, range) > 0 {
+            } else if ledger.ready_count(range.end.get()) > 0 {
                 return Ok(true);
             }
         }
         Ok(false)
     }
-}
-
-fn remaining(ledger: &Ledger, range: OffsetRange) -> u64 {
-    let fresh = range.end.get().saturating_sub(ledger.cursor());
-    fresh.saturating_add(ledger.returned_count())
 }

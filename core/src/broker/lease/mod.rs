@@ -94,6 +94,15 @@ pub struct Delivery {
     pub attempt: u32,
 }
 
+/// A group's messages in a queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeaseCounts {
+    /// May be handed out.
+    pub ready: u64,
+    /// Are out.
+    pub leased: u64,
+}
+
 /// What a consumer was given.
 #[derive(Clone, Debug)]
 pub struct Leased {
@@ -135,7 +144,61 @@ impl Client {
     pub fn lease_now(&self, request: &LeaseRequest) -> Result<Leased, Error> {
         self.shared.check_running()?;
         let group = self.shared.leases.group(&request.group);
-        self.lease_of(&group, request)
+        self.lease_of(&group, request, &[])
+    }
+
+    /// As [`Client::lease_now`], for many consumers at once: the first message is the first
+    /// taker's until its session ends, and so on. What the request says of holding, and of how
+    /// many, is not looked at.
+    ///
+    /// # Errors
+    /// As [`Client::lease_now`].
+    pub fn deal(&self, request: &LeaseRequest, takers: &[LeaseSession]) -> Result<Leased, Error> {
+        let (Some(first), Ok(count)) = (takers.first(), u32::try_from(takers.len())) else {
+            return Err(Error::Invalid("nobody takes anything".to_owned()));
+        };
+        self.shared.check_running()?;
+        let request = LeaseRequest {
+            messages_max: count,
+            hold: Hold::Session(*first),
+            ..request.clone()
+        };
+        let group = self.shared.leases.group(&request.group);
+        self.lease_of(&group, &request, takers)
+    }
+
+    /// What of a queue a group may be handed out, and what it has.
+    ///
+    /// # Errors
+    /// The queue or its topic is not there, or [`Error::Busy`] for a limit of leases.
+    pub fn lease_counts(
+        &self,
+        group: &GroupName,
+        queue: &LeaseQueue,
+    ) -> Result<LeaseCounts, Error> {
+        let leases = self.shared.leases.group(group);
+        let mut ledgers = leases.lock();
+        let (ledger, range) = self.current_ledger(&mut ledgers, group, queue)?;
+        Ok(LeaseCounts {
+            ready: ledger.ready_count(range.end.get()),
+            leased: ledger.leased_count(),
+        })
+    }
+
+    /// Settles what of a queue nobody of the group has; how many messages that were.
+    ///
+    /// # Errors
+    /// As [`Client::lease_counts`].
+    pub fn settle_ready(&self, group: &GroupName, queue: &LeaseQueue) -> Result<u64, Error> {
+        self.shared.check_running()?;
+        let leases = self.shared.leases.group(group);
+        let mut ledgers = leases.lock();
+        let (ledger, range) = self.current_ledger(&mut ledgers, group, queue)?;
+        let settled = ledger.settle_ready(range.end.get());
+        if ledger.is_changed() {
+            self.shared.leases.changes().note(group);
+        }
+        Ok(settled)
     }
 
     /// Hands out, and waits up to `wait` for something to hand out: a new message, one given back,

@@ -7,6 +7,7 @@ use crate::model::{KeptFor, QueueOffset, Timestamp, TopicRules, property};
 use crate::queue::{Queue, Settled};
 use crate::state::Bounds;
 use crate::store::Store;
+use crate::vhosts::is_queue_topic;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ pub(super) struct Rules {
     /// Messages of topics without rules of their own are not.
     default_goes: bool,
     topics: HashMap<u32, (Arc<Queue>, TopicRules)>,
-    /// What is settled of the queues whose records wait for an outcome.
+    /// What is settled of the queues whose records wait for an outcome, or for an acknowledgement.
     waiting: HashMap<u32, Settled>,
 }
 
@@ -46,11 +47,17 @@ impl Rules {
         let state = shared.state.read();
         for topic in shared.topics.all() {
             let rules = topic.rules();
-            let is_waiting = property::is_waiting_topic(topic.name().as_str());
-            for queue in topic.queues().iter() {
+            let name = topic.name().as_str();
+            let is_waiting = property::is_waiting_topic(name);
+            let is_work = is_queue_topic(name);
+            for (queue, id) in topic.queues().iter().zip(0..) {
                 if is_waiting {
                     let settled = state.settled.get(&queue.number());
                     waiting.insert(queue.number(), settled.cloned().unwrap_or_default());
+                } else if is_work {
+                    // Whoever takes from it is the group of its name.
+                    let progress = state.progress_of(name, name, id).unwrap_or_default();
+                    waiting.insert(queue.number(), progress.settled);
                 }
                 topics.insert(queue.number(), (Arc::clone(queue), rules));
             }
@@ -135,10 +142,12 @@ impl Survey {
         }
     }
 
-    /// Whether a wanted message is another topic's record, indexed here too. A copy of it would
-    /// not say for which queue it was made, so that its segment stays.
+    /// Whether a wanted message is another topic's record, indexed here too, so that its segment
+    /// stays. That of a work queue is none's own, and a copy is made in the queue's topic.
     pub(super) fn has_shared_records(&self, store: &Store) -> bool {
-        self.survivors.iter().any(|found| {
+        let survivors = self.survivors.iter();
+        let mut others = survivors.filter(|found| !is_queue_topic(found.queue.topic().as_str()));
+        others.any(|found| {
             let entries = found.run.entries();
             let mut alive =
                 entries.filter(|entry| self.rules.is_alive(&found.queue, found.lane, entry));
