@@ -1,8 +1,8 @@
 //! AMQP's virtual hosts: what clients declare in them, and where that stands in the log.
 //!
-//! An exchange is seen by other protocols as the topic of its name, a queue has a topic of its own
-//! ([`names`]). What is durable is a document in the state ([`form`]); the rest ends with the
-//! process. The calls are [`crate::Client`]'s.
+//! An exchange is seen by other protocols as the topic of its name, a queue has a topic of its
+//! own. What is durable is a document in the state; the rest ends with the process. The calls are
+//! [`crate::Client`]'s.
 
 mod error;
 mod form;

@@ -205,6 +205,24 @@ fn messages_of_a_topic_that_keeps_longer_are_copied_forward_with_their_offsets()
     assert_eq!(store.range(&store.topic("week")), (30, 30));
 }
 
+/// Asks for all of a work queue for a moment.
+fn everything(work: &Arc<Topic>) -> LeaseRequest {
+    LeaseRequest {
+        group: GroupName::new(work.name().as_str()).unwrap(),
+        queues: vec![LeaseQueue {
+            topic: Arc::clone(work),
+            queue: QueueId::new(0),
+            start: LeaseStart::Earliest,
+        }],
+        messages_max: 1_000,
+        bytes_max: 1 << 30,
+        hold: Hold::Millis(1),
+        filter: None,
+        order: LeaseOrder::Loose,
+        give_up: None,
+    }
+}
+
 #[test]
 fn what_nobody_has_acknowledged_of_a_work_queue_outlives_its_segment() {
     let mut store = Store::new(|config| config.store.retention_ms = HOUR_MS as u64);
@@ -217,20 +235,6 @@ fn what_nobody_has_acknowledged_of_a_work_queue_outlives_its_segment() {
     let declared = store.client().declare_queue(&host, "work", spec, None);
     let work = Arc::clone(declared.unwrap().0.topic());
     let group = GroupName::new(work.name().as_str()).unwrap();
-    let request = |topic: &Arc<Topic>| LeaseRequest {
-        group: group.clone(),
-        queues: vec![LeaseQueue {
-            topic: Arc::clone(topic),
-            queue: QueueId::new(0),
-            start: LeaseStart::Earliest,
-        }],
-        messages_max: 1_000,
-        bytes_max: 1 << 30,
-        hold: Hold::Millis(1),
-        filter: None,
-        order: LeaseOrder::Loose,
-        give_up: None,
-    };
     // Every twentieth message of another topic is the queue's as well.
     for number in 0..600 {
         let text = format!("plain-{number}-{}", "x".repeat(1000));
@@ -248,11 +252,11 @@ fn what_nobody_has_acknowledged_of_a_work_queue_outlives_its_segment() {
         let sent = store.client().produce(vec![item], Durability::Configured);
         assert!(sent[0].is_ok());
     }
-    let leased = store.client().lease_now(&request(&work)).unwrap();
+    let leased = store.client().lease_now(&everything(&work)).unwrap();
     assert_eq!(leased.deliveries.len(), 30);
     let receipts = leased.deliveries.iter().enumerate();
     let receipts = receipts.filter(|(at, _)| at % 3 > 0);
-    let receipts = receipts.map(|(_, one)| leased.receipt(&request(&work), one).unwrap());
+    let receipts = receipts.map(|(_, one)| leased.receipt(&everything(&work), one).unwrap());
     let acknowledged: Vec<_> = receipts.collect();
     store.client().ack(&group, &acknowledged).unwrap();
     for _ in 0..8 {
@@ -265,7 +269,7 @@ fn what_nobody_has_acknowledged_of_a_work_queue_outlives_its_segment() {
     let left = |store: &Store, what: &str| {
         let leased = store
             .client()
-            .lease_now(&request(&store.topic(work.name().as_str())));
+            .lease_now(&everything(&store.topic(work.name().as_str())));
         let leased = leased.unwrap();
         let found = leased.deliveries.iter().map(|one| {
             let record = gantry_core::record::RecordView::parse(&one.message.bytes).unwrap();

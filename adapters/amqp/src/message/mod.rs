@@ -2,7 +2,7 @@
 //!
 //! | AMQP | property |
 //! |---|---|
-//! | exchange, routing key, properties byte for byte | [`property::AMQP_BASE64`] |
+//! | exchange, routing key, properties byte for byte | [`AMQP_BASE64`] |
 //! | routing key | `TAGS` |
 //! | `message-id` | `UNIQ_KEY` |
 //! | other properties of text | of the same name |
@@ -13,6 +13,8 @@
 //! AMQP's consumers get the bytes of the first line, others read the rest. What has no such bytes
 //! was written in another protocol: its tag is the routing key, and what a Kafka consumer would
 //! see as headers are its headers.
+//!
+//! [`AMQP_BASE64`]: gantry_core::model::property::AMQP_BASE64
 
 mod deliver;
 mod publish;
@@ -22,9 +24,7 @@ mod tests;
 pub use deliver::Delivered;
 pub use publish::{MessageFault, Published};
 
-use gantry_core::model::property;
-
-/// Where the parts of [`property::AMQP_BASE64`] end: two short strings and the properties.
+/// Where the parts of what is kept byte for byte end: two short strings and the properties.
 fn split_short(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first()?;
     rest.split_at_checked(usize::from(*length))

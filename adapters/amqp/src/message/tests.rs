@@ -3,7 +3,7 @@ use crate::codec::table::{ArrayBuilder, TableBuilder, Value};
 use crate::codec::{Properties, PropertyFault, PropertyList};
 use bytes::Bytes;
 use gantry_core::convert::{message_of, record_of};
-use gantry_core::model::{Header, Message, Record, Timestamp};
+use gantry_core::model::{Header, Message, Record, Timestamp, property};
 use std::net::{Ipv4Addr, SocketAddr};
 
 fn published<'a>(key: &'a str, properties: &'a Properties) -> Published<'a> {
