@@ -3,6 +3,7 @@
 
 mod config;
 mod conversion;
+mod dispatch;
 mod doors;
 mod fetch;
 mod figures;

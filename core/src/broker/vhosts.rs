@@ -231,6 +231,9 @@ impl Client {
             .then(|| Fact::queue(host.name(), queue));
         let kept = fact.map_or(Ok(()), |fact| self.keep([fact.gone()]));
         declared.queues.remove(queue.name());
+        for consumer in queue.consumers().take_all() {
+            consumer.mailbox.cancel();
+        }
         let unbound = self.remove(host, declared, |declared| {
             declared.router.delete_queue(queue.name())
         });

@@ -4,12 +4,15 @@
 //! own. What is durable is a document in the state; the rest ends with the process. The calls are
 //! [`crate::Client`]'s.
 
+mod consumers;
 mod error;
 mod form;
 mod host;
 mod names;
 mod queue;
 
+pub(crate) use consumers::Consumers;
+pub use consumers::{Consumer, Credit, Dealt, Mailbox};
 pub use error::TopologyError;
 pub(crate) use form::{Fact, NAMESPACE};
 pub(crate) use host::Declared;

@@ -1,9 +1,11 @@
 //! A queue as AMQP declares it.
 
+use super::Consumers;
 use crate::broker::Topic;
 use crate::leases::LeaseSession;
 use crate::model::GroupName;
 use crate::routing::{Arguments, Inequivalent, Value};
+use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -108,6 +110,8 @@ pub struct WorkQueue {
     pub(super) owner: Option<LeaseSession>,
     pub(super) topic: Arc<Topic>,
     pub(super) group: GroupName,
+    /// Taken before the group's lock.
+    consumers: Mutex<Consumers>,
 }
 
 impl WorkQueue {
@@ -118,13 +122,27 @@ impl WorkQueue {
         topic: Arc<Topic>,
         group: GroupName,
     ) -> Self {
+        let single = spec.arguments.get("x-single-active-consumer");
+        let consumers = Consumers::new(single == Some(&Value::Bool(true)));
         Self {
             name: name.into(),
             spec,
             owner,
             topic,
             group,
+            consumers: Mutex::new(consumers),
         }
+    }
+
+    /// Who consumes from it.
+    pub(crate) fn consumers(&self) -> MutexGuard<'_, Consumers> {
+        self.consumers.lock()
+    }
+
+    /// How many consume from it.
+    #[must_use]
+    pub fn consumer_count(&self) -> usize {
+        self.consumers().count()
     }
 
     /// Its name in the virtual host.

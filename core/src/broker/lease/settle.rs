@@ -144,11 +144,16 @@ impl Client {
     /// Gives everything back that a session holds, to be handed out again at once and in order.
     pub fn end_session(&self, session: LeaseSession) {
         for group in self.shared.leases.leave_session(session) {
-            if let Some(leases) = self.shared.leases.known(&group) {
-                let mut ledgers = leases.lock();
-                if ledgers.end_session(session) {
-                    leases.wake(&mut ledgers);
-                }
+            self.return_all(&group, session);
+        }
+    }
+
+    /// Gives back what a session holds of a group's messages.
+    pub(in crate::broker) fn return_all(&self, group: &GroupName, session: LeaseSession) {
+        if let Some(leases) = self.shared.leases.known(group) {
+            let mut ledgers = leases.lock();
+            if ledgers.end_session(session) {
+                leases.wake(&mut ledgers);
             }
         }
     }

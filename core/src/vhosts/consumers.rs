@@ -1,0 +1,175 @@
+//! Who consumes from a work queue, and whose turn it is.
+
+use crate::broker::MessageView;
+use crate::leases::{LeaseReceipt, LeaseSession};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How many messages may be on their way to somebody, and not acknowledged.
+#[derive(Debug)]
+pub struct Credit(AtomicU64);
+
+impl Credit {
+    /// Far more than there are messages.
+    const UNLIMITED: u64 = 1 << 62;
+
+    /// Of so many messages; `None` is no limit.
+    #[must_use]
+    pub fn of(limit: Option<u64>) -> Arc<Self> {
+        Arc::new(Self(limit.unwrap_or(Self::UNLIMITED).into()))
+    }
+
+    /// One message more may be on its way.
+    pub fn give(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::AcqRel);
+    }
+
+    fn take(&self) -> bool {
+        let less = |left: u64| left.checked_sub(1);
+        let taken = self
+            .0
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, less);
+        taken.is_ok()
+    }
+}
+
+/// A message on its way to a consumer.
+#[derive(Clone, Debug)]
+pub struct Dealt {
+    /// The message.
+    pub message: MessageView,
+    /// How often it was handed out, this time included.
+    pub attempt: u32,
+    /// What to acknowledge it with. Of a consumer that does not acknowledge it is done already.
+    pub receipt: LeaseReceipt,
+}
+
+/// Where a consumer's messages go. Called while the queue is locked: it keeps what it is given,
+/// wakes whoever sends it, and does nothing else.
+pub trait Mailbox: Send + Sync + fmt::Debug {
+    /// Takes messages, in the queue's order.
+    fn deliver(&self, messages: Vec<Dealt>);
+    /// There will be no more: the queue is gone.
+    fn cancel(&self);
+}
+
+/// A consumer of a work queue.
+#[derive(Debug)]
+pub struct Consumer {
+    /// With which its messages return.
+    pub session: LeaseSession,
+    /// Those of the greatest priority get everything as long as they have credit.
+    pub priority: i32,
+    /// Its messages are done when they are sent, and take no credit.
+    pub is_unacknowledged: bool,
+    /// Of the consumer itself and of what it shares with others.
+    pub credits: Vec<Arc<Credit>>,
+    /// Where its messages go.
+    pub mailbox: Arc<dyn Mailbox>,
+}
+
+impl Consumer {
+    /// Takes of every credit, or of none.
+    fn take_credit(&self) -> bool {
+        if self.is_unacknowledged {
+            return true;
+        }
+        for (at, credit) in self.credits.iter().enumerate() {
+            if !credit.take() {
+                for taken in self.credits.iter().take(at) {
+                    taken.give(1);
+                }
+                return false;
+            }
+        }
+        true
+    }
+
+    /// So many of its messages are done with, or never came.
+    pub fn give_credit(&self, count: u64) {
+        if !self.is_unacknowledged {
+            self.credits.iter().for_each(|credit| credit.give(count));
+        }
+    }
+}
+
+/// Those of one queue.
+#[derive(Debug)]
+pub(crate) struct Consumers {
+    /// Only the first of those with the greatest priority gets anything.
+    is_single_active: bool,
+    /// By priority, the greatest first; whose turn is next is in front.
+    turns: BTreeMap<Reverse<i32>, VecDeque<Arc<Consumer>>>,
+    count: usize,
+}
+
+impl Consumers {
+    pub(crate) const fn new(is_single_active: bool) -> Self {
+        Self {
+            is_single_active,
+            turns: BTreeMap::new(),
+            count: 0,
+        }
+    }
+
+    pub(crate) const fn count(&self) -> usize {
+        self.count
+    }
+
+    pub(crate) fn add(&mut self, consumer: Arc<Consumer>) {
+        let equals = self.turns.entry(Reverse(consumer.priority)).or_default();
+        equals.push_back(consumer);
+        self.count += 1;
+    }
+
+    /// Whether it was there.
+    pub(crate) fn remove(&mut self, consumer: &Arc<Consumer>) -> bool {
+        let Some(equals) = self.turns.get_mut(&Reverse(consumer.priority)) else {
+            return false;
+        };
+        let Some(at) = equals.iter().position(|known| Arc::ptr_eq(known, consumer)) else {
+            return false;
+        };
+        equals.remove(at);
+        if equals.is_empty() {
+            self.turns.remove(&Reverse(consumer.priority));
+        }
+        self.count -= 1;
+        true
+    }
+
+    /// All of them, who are consumers no more.
+    pub(crate) fn take_all(&mut self) -> Vec<Arc<Consumer>> {
+        self.count = 0;
+        let turns = std::mem::take(&mut self.turns);
+        turns.into_values().flatten().collect()
+    }
+
+    /// Whose turn the next messages are, up to `count`; of each the credit of one is taken.
+    pub(crate) fn take_turns(&mut self, count: usize) -> Vec<Arc<Consumer>> {
+        let mut takers = Vec::with_capacity(count.min(64));
+        while takers.len() < count {
+            match self.next() {
+                Some(taker) => takers.push(taker),
+                None => break,
+            }
+        }
+        takers
+    }
+
+    fn next(&mut self) -> Option<Arc<Consumer>> {
+        if self.is_single_active {
+            let active = self.turns.values().next()?.front()?;
+            return active.take_credit().then(|| Arc::clone(active));
+        }
+        self.turns.values_mut().find_map(|equals| {
+            let at = equals.iter().position(|one| one.take_credit())?;
+            let taker = equals.remove(at)?;
+            equals.push_back(Arc::clone(&taker));
+            Some(taker)
+        })
+    }
+}
