@@ -5,7 +5,9 @@ use bytes::Bytes;
 use gantry_core::model::{Message, QueueId, SystemClock, Timestamp};
 use gantry_core::record::RecordView;
 use gantry_core::routing::{Arguments, Value};
-use gantry_core::vhosts::{Consumer, Credit, Dealt, Mailbox, QueueSpec, VirtualHost, WorkQueue};
+use gantry_core::vhosts::{
+    Consumer, Credit, Dealt, DeleteOnly, Mailbox, QueueSpec, TopologyError, VirtualHost, WorkQueue,
+};
 use gantry_core::{
     Broker, Client, Config, Durability, LeaseOutcome, LeaseQueue, LeaseSession, LeaseStart,
     Payload, ProduceItem,
@@ -262,7 +264,19 @@ fn consumers_of_a_deleted_queue_hear_of_it() {
     let taker = world.taker(None, 0);
     assert_eq!(world.queue.consumer_count(), 1);
     let host = &world.host;
-    world.client.delete_queue(host, "q", None).unwrap();
+    let delete = |only| world.client.delete_queue(host, "q", None, only);
+    world.publish(0..3);
+    let (if_unused, if_empty) = (true, true);
+    let only = DeleteOnly {
+        if_unused,
+        ..DeleteOnly::default()
+    };
+    assert_eq!(delete(only), Err(TopologyError::InUse("q".into())));
+    let only = DeleteOnly {
+        if_empty,
+        ..DeleteOnly::default()
+    };
+    assert_eq!(delete(only), Ok(0), "all of it is on its way");
     assert!(taker.mailbox.is_cancelled.load(Ordering::Acquire));
     assert_eq!(world.queue.consumer_count(), 0);
 }

@@ -10,7 +10,7 @@ use gantry_core::model::{Message, QueueId, SystemClock, Timestamp};
 use gantry_core::routing::{
     Arguments, Binding, Destination, ExchangeKind, ExchangeSpec, Routable, Value,
 };
-use gantry_core::vhosts::{DEFAULT_VHOST, Home, QueueSpec, TopologyError, VirtualHost};
+use gantry_core::vhosts::{DEFAULT_VHOST, DeleteOnly, Home, QueueSpec, TopologyError, VirtualHost};
 use gantry_core::{Broker, Client, Config, Durability, Payload, ProduceItem};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -206,7 +206,10 @@ fn what_is_deleted_takes_its_bindings_along_for_good() {
     before.bind(&to_queue("first", "other", ""));
     let in_use = before.client.delete_exchange(&before.host, "first", true);
     assert_eq!(in_use, Err(TopologyError::InUse("first".into())));
-    before.client.delete_queue(&before.host, "q", None).unwrap();
+    let deleted = before
+        .client
+        .delete_queue(&before.host, "q", None, DeleteOnly::default());
+    assert_eq!(deleted, Ok(0));
     let gone = |host: &Host| {
         assert!(host.host.exchange("second").is_none(), "it went with q");
         assert_eq!(host.routed("first", &[""]), ["other"]);
@@ -252,7 +255,9 @@ fn a_queue_of_one_connection_is_locked_to_others_and_goes_with_it() {
     let binding = to_queue("amq.direct", "own", "k");
     let bound = host.client.bind(&host.host, &binding, Some(other));
     assert_eq!(bound, Err(locked.clone()));
-    let deleted = host.client.delete_queue(&host.host, "own", Some(other));
+    let deleted = host
+        .client
+        .delete_queue(&host.host, "own", Some(other), DeleteOnly::default());
     assert_eq!(deleted, Err(locked));
     let bound = host.client.bind(&host.host, &binding, Some(owner));
     assert_eq!(bound, Ok(true));
@@ -288,8 +293,12 @@ fn a_queue_declared_again_must_be_the_same() {
     };
     assert_eq!(
         error.to_string(),
-        "inequivalent arg 'x-message-ttl': received the value '5' of type 'longstr' but current \
-         is the value '5' of type 'signedint'"
+        "inequivalent arg 'x-message-ttl': received '5' but current is '5'"
+    );
+    assert_eq!(
+        declare(&[]).unwrap_err().to_string(),
+        "inequivalent arg 'x-message-ttl': received none but current is the value '5' of type \
+         'signedint'"
     );
     let spec = QueueSpec {
         arguments: [("x-message-ttl", Value::Integer(5))].into_iter().collect(),

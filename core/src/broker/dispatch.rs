@@ -1,6 +1,6 @@
 //! Messages of work queues on their way to consumers, by whichever thread made them possible.
 
-use super::lease::{LeaseOrder, LeaseQueue, LeaseRequest, LeaseStart, Leased};
+use super::lease::{LeaseCounts, LeaseOrder, LeaseQueue, LeaseRequest, LeaseStart, Leased};
 use crate::leases::{Hold, LeaseReceipt, LeaseSession};
 use crate::model::QueueId;
 use crate::vhosts::{Consumer, Dealt, WorkQueue};
@@ -67,10 +67,7 @@ impl Client {
         let mut consumers = queue.consumers();
         while consumers.count() > 0 {
             let request = request(queue);
-            let ready = match request.queues.first() {
-                Some(of) => self.lease_counts(queue.group(), of)?.ready,
-                None => 0,
-            };
+            let ready = self.queue_counts(queue)?.ready;
             let ready = usize::try_from(ready).unwrap_or(BATCH).min(BATCH);
             let takers = consumers.take_turns(ready);
             if takers.is_empty() {
@@ -89,6 +86,22 @@ impl Client {
             }
         }
         Ok(())
+    }
+
+    /// What of a queue is ready, and what is on its way.
+    ///
+    /// # Errors
+    /// The queue is gone, or a limit of leases.
+    pub fn queue_counts(&self, queue: &WorkQueue) -> Result<LeaseCounts, Error> {
+        self.lease_counts(queue.group(), &lease_queue(queue))
+    }
+
+    /// Takes what is ready out of a queue; how many messages that were.
+    ///
+    /// # Errors
+    /// As [`Client::queue_counts`].
+    pub fn purge_queue(&self, queue: &WorkQueue) -> Result<u64, Error> {
+        self.settle_ready(queue.group(), &lease_queue(queue))
     }
 
     fn deliver(
@@ -127,15 +140,19 @@ impl Client {
     }
 }
 
+fn lease_queue(queue: &WorkQueue) -> LeaseQueue {
+    LeaseQueue {
+        topic: Arc::clone(queue.topic()),
+        queue: QueueId::new(0),
+        start: LeaseStart::Earliest,
+    }
+}
+
 /// What of a queue is ready.
 fn request(queue: &WorkQueue) -> LeaseRequest {
     LeaseRequest {
         group: queue.group().clone(),
-        queues: vec![LeaseQueue {
-            topic: Arc::clone(queue.topic()),
-            queue: QueueId::new(0),
-            start: LeaseStart::Earliest,
-        }],
+        queues: vec![lease_queue(queue)],
         messages_max: 0,
         bytes_max: BATCH_BYTES,
         hold: Hold::Millis(0),

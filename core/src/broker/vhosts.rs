@@ -6,7 +6,8 @@ use crate::model::{GroupName, TopicName, TopicSpec};
 use crate::routing::{Binding, Destination, ExchangeSpec, Removed};
 use crate::state::Command;
 use crate::vhosts::{
-    Declared, Fact, QueueSpec, TopologyError, VirtualHost, WorkQueue, is_queue_topic, queue_topic,
+    Declared, DeleteOnly, Fact, QueueSpec, TopologyError, VirtualHost, WorkQueue, is_queue_topic,
+    queue_topic,
 };
 use crate::{Client, Error};
 use std::collections::HashSet;
@@ -165,19 +166,29 @@ impl Client {
         Ok((queue, true))
     }
 
-    /// Deletes a queue with all its messages and bindings.
+    /// Deletes a queue with all its messages and bindings, if it may be; how many messages were
+    /// ready.
     ///
     /// # Errors
-    /// [`TopologyError::NoQueue`], [`TopologyError::Locked`], or a failed store.
+    /// [`TopologyError::NoQueue`], [`TopologyError::Locked`], what `only` says, or a failed store.
     pub fn delete_queue(
         &self,
         host: &VirtualHost,
         name: &str,
         asking: Option<LeaseSession>,
-    ) -> Result<(), TopologyError> {
+        only: DeleteOnly,
+    ) -> Result<u64, TopologyError> {
         let mut declared = host.write();
         let queue = Arc::clone(declared.queue_for(name, asking)?);
-        self.drop_queue(host, &mut declared, &queue)
+        let ready = self.queue_counts(&queue)?.ready;
+        if only.if_unused && queue.consumer_count() > 0 {
+            return Err(TopologyError::InUse(Arc::clone(queue.name())));
+        }
+        if only.if_empty && ready > 0 {
+            return Err(TopologyError::NotEmpty(Arc::clone(queue.name())));
+        }
+        self.drop_queue(host, &mut declared, &queue)?;
+        Ok(ready)
     }
 
     /// Deletes what a connection that ends has to itself.

@@ -21,6 +21,20 @@ pub enum ExchangeKind {
     ConsistentHash(HashOn),
 }
 
+impl ExchangeKind {
+    /// What RabbitMQ calls it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Fanout => "fanout",
+            Self::Topic => "topic",
+            Self::Headers => "headers",
+            Self::ConsistentHash(_) => "x-consistent-hash",
+        }
+    }
+}
+
 /// What of a message is hashed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -53,6 +67,16 @@ pub struct ExchangeSpec {
 }
 
 impl ExchangeSpec {
+    /// What RabbitMQ calls exchanges of this type.
+    #[must_use]
+    pub const fn type_name(&self) -> &'static str {
+        if self.is_delayed {
+            "x-delayed-message"
+        } else {
+            self.kind.name()
+        }
+    }
+
     /// A durable exchange and nothing else.
     #[must_use]
     pub fn durable(kind: ExchangeKind) -> Self {

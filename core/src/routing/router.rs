@@ -325,15 +325,16 @@ impl Exchange {
 
 impl ExchangeSpec {
     fn check_same(&self, declared: &Self) -> Result<(), Inequivalent> {
-        let said = |received: &Self, argument: &'static str| match argument {
-            "type" => format!("{:?}, delayed {}", received.kind, received.is_delayed),
-            "durable" => received.is_durable.to_string(),
-            "auto_delete" => received.is_auto_delete.to_string(),
-            "internal" => received.is_internal.to_string(),
-            _ => received
-                .alternate
-                .as_deref()
-                .map_or_else(|| "none".to_owned(), |name| format!("'{name}'")),
+        let alternate = |spec: &Self| {
+            let name = spec.alternate.as_deref();
+            name.map_or_else(|| "none".to_owned(), |name| format!("'{name}'"))
+        };
+        let said = |spec: &Self, argument: &'static str| match argument {
+            "type" => format!("'{}'", spec.type_name()),
+            "durable" => format!("'{}'", spec.is_durable),
+            "auto_delete" => format!("'{}'", spec.is_auto_delete),
+            "internal" => format!("'{}'", spec.is_internal),
+            _ => alternate(spec),
         };
         let arguments = [
             "type",
@@ -344,7 +345,8 @@ impl ExchangeSpec {
         ];
         for argument in arguments {
             let (received, current) = (said(declared, argument), said(self, argument));
-            if received != current {
+            let is_other_kind = argument == "type" && self.kind != declared.kind;
+            if received != current || is_other_kind {
                 return Err(Inequivalent {
                     argument,
                     received,

@@ -18,7 +18,7 @@ pub(crate) use form::{Fact, NAMESPACE};
 pub(crate) use host::Declared;
 pub use host::{Home, Route, VirtualHost};
 pub(crate) use names::{is_queue_topic, queue_topic};
-pub use queue::{QueueSpec, WorkQueue};
+pub use queue::{DeleteOnly, QueueSpec, WorkQueue};
 
 use parking_lot::RwLock;
 use std::collections::BTreeMap;

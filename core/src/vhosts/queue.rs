@@ -68,10 +68,17 @@ impl QueueSpec {
         for argument in COMPARED {
             let (received, current) = (declared.argument(argument), self.argument(argument));
             if received != current {
+                let said = |value: &Option<Value>, other: &Option<Value>| match (value, other) {
+                    (None, _) => "none".to_owned(),
+                    (Some(value), Some(_)) => format!("'{}'", plain(value)),
+                    (Some(value), None) => {
+                        format!("the value '{}' of type '{}'", plain(value), type_of(value))
+                    }
+                };
                 return Err(Inequivalent {
                     argument,
-                    received: said(received.as_ref()),
-                    current: said(current.as_ref()),
+                    received: said(&received, &current),
+                    current: said(&current, &received),
                 });
             }
         }
@@ -87,19 +94,37 @@ impl QueueSpec {
 }
 
 /// A value as RabbitMQ's errors show it.
-fn said(value: Option<&Value>) -> String {
-    let Some(value) = value else {
-        return "none".to_owned();
-    };
+fn plain(value: &Value) -> String {
     match value {
-        Value::Text(text) => {
-            let text = String::from_utf8_lossy(text);
-            format!("the value '{text}' of type 'longstr'")
-        }
-        Value::Integer(number) => format!("the value '{number}' of type 'signedint'"),
-        Value::Bool(value) => format!("the value '{value}' of type 'bool'"),
-        other => format!("the value '{other:?}'"),
+        Value::Text(text) => String::from_utf8_lossy(text).into_owned(),
+        Value::Integer(number) => number.to_string(),
+        Value::Bool(value) => value.to_string(),
+        other => format!("{other:?}"),
     }
+}
+
+/// What RabbitMQ calls a value's type.
+const fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Void => "void",
+        Value::Bool(_) => "bool",
+        Value::Integer(_) => "signedint",
+        Value::Float(_) => "double",
+        Value::Decimal { .. } => "decimal",
+        Value::Text(_) => "longstr",
+        Value::Bytes(_) => "binary",
+        Value::Timestamp(_) => "timestamp",
+        Value::Composite(_) => "table",
+    }
+}
+
+/// What a queue must be to be deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeleteOnly {
+    /// Nobody consumes from it.
+    pub if_unused: bool,
+    /// No message is ready.
+    pub if_empty: bool,
 }
 
 /// A queue that was declared.

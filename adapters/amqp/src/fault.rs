@@ -1,0 +1,56 @@
+//! What ends a channel or the connection, and how the client is told.
+
+use crate::codec::method::connection;
+use crate::codec::{MethodId, ReplyCode, Scope};
+use gantry_core::Error;
+use std::fmt;
+
+/// A method that cannot be done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} - {text}", .code.name())]
+pub struct Fault {
+    code: ReplyCode,
+    text: String,
+}
+
+impl Fault {
+    /// With what RabbitMQ says of it.
+    #[must_use]
+    pub fn new(code: ReplyCode, text: impl fmt::Display) -> Self {
+        Self {
+            code,
+            text: text.to_string(),
+        }
+    }
+
+    /// What it ends.
+    #[must_use]
+    pub const fn scope(&self) -> Scope {
+        self.code.scope()
+    }
+
+    /// How the client is told; a channel's close has the same parts.
+    #[must_use]
+    pub fn close(&self, method: MethodId) -> connection::Close {
+        connection::Close::new(self.code, self.code.text(&self.text), method)
+    }
+}
+
+/// What core cannot do is said as RabbitMQ says that it lacks something; what went wrong inside is
+/// said without the words, which are logged.
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        let code = match &error {
+            Error::Busy(_) | Error::DiskFull => ReplyCode::ResourceError,
+            Error::ShuttingDown => ReplyCode::ConnectionForced,
+            Error::MessageTooLarge { .. } | Error::Invalid(_) => ReplyCode::PreconditionFailed,
+            Error::Forbidden(_) => ReplyCode::AccessRefused,
+            Error::TopicNotFound(_) | Error::QueueNotFound { .. } => ReplyCode::NotFound,
+            _ => ReplyCode::InternalError,
+        };
+        if code == ReplyCode::InternalError {
+            tracing::error!(%error, "an AMQP method failed");
+        }
+        Self::new(code, error)
+    }
+}
