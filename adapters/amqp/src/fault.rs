@@ -44,9 +44,20 @@ impl From<Error> for Fault {
             Error::Busy(_) | Error::DiskFull => ReplyCode::ResourceError,
             Error::ShuttingDown => ReplyCode::ConnectionForced,
             Error::MessageTooLarge { .. } | Error::Invalid(_) => ReplyCode::PreconditionFailed,
-            Error::Forbidden(_) => ReplyCode::AccessRefused,
-            Error::TopicNotFound(_) | Error::QueueNotFound { .. } => ReplyCode::NotFound,
-            _ => ReplyCode::InternalError,
+            Error::Forbidden(_) | Error::Unauthenticated => ReplyCode::AccessRefused,
+            Error::TopicNotFound(_) | Error::QueueNotFound { .. } | Error::GroupNotFound(_) => {
+                ReplyCode::NotFound
+            }
+            Error::GroupNotEmpty(_)
+            | Error::AlreadyExists(_)
+            | Error::OffsetOutOfRange { .. }
+            | Error::CorruptBatch(_)
+            | Error::OutOfOrderSequence { .. }
+            | Error::ProducerFenced { .. }
+            | Error::FlushTimeout
+            | Error::Damaged(_)
+            | Error::Storage(_)
+            | Error::Internal(_) => ReplyCode::InternalError,
         };
         if code == ReplyCode::InternalError {
             tracing::error!(%error, "an AMQP method failed");

@@ -14,6 +14,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 impl Client {
+    /// Random bytes that nobody had before.
+    #[must_use]
+    pub fn unique_id(&self) -> [u8; 16] {
+        self.shared.clock.unique_id()
+    }
+
     /// A virtual host; the default one is always there.
     #[must_use]
     pub fn virtual_host(&self, name: &str) -> Option<Arc<VirtualHost>> {
@@ -145,7 +151,7 @@ impl Client {
         if let Some(same) = host.read().find_same(name, &spec, asking)? {
             return Ok((same, false));
         }
-        let id = u128::from_be_bytes(self.shared.clock.unique_id());
+        let id = u128::from_be_bytes(self.unique_id());
         let topic = queue_topic(host.name(), name, id)
             .ok_or_else(|| Error::Internal("a queue has no topic".to_owned()))?;
         let group = GroupName::new(topic.as_str())

@@ -1,0 +1,300 @@
+//! The methods of class 50.
+
+use super::arguments::{arguments_of, type_name};
+use super::{Named, RESERVED_PREFIX, Topology, on_default_exchange, stripped};
+use crate::codec::method::queue;
+use crate::codec::table::Value;
+use crate::codec::{ReplyCode, ShortString, TableView};
+use crate::fault::Fault;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use gantry_core::routing::{Binding, Destination};
+use gantry_core::vhosts::{DeleteOnly, QueueSpec, TopologyError, WorkQueue};
+use std::sync::Arc;
+
+/// Longest expiration, in milliseconds: ten years of 365 days, as RabbitMQ has it.
+const MILLIS_MAX: i64 = 315_360_000_000;
+/// Greatest `x-max-priority`.
+const PRIORITY_MAX: i64 = 255;
+const OVERFLOWS: [&str; 3] = ["drop-head", "reject-publish", "reject-publish-dlx"];
+const TYPES: [&str; 2] = ["classic", "quorum"];
+
+impl Topology {
+    /// `queue.declare`; `last` is the channel's last declared queue.
+    ///
+    /// # Errors
+    /// A channel's fault.
+    pub fn declare_queue(
+        &self,
+        method: &queue::Declare,
+        last: &mut Option<ShortString>,
+    ) -> Result<queue::DeclareOk, Fault> {
+        let name = &*stripped(method.queue.as_str());
+        let queue = if method.passive {
+            self.queue(name)?
+        } else if name.is_empty() {
+            self.make_queue(&self.made_up_name(), method)?
+        } else {
+            self.make_queue(name, method)?
+        };
+        let counts = self.client.queue_counts(&queue)?;
+        let name = ShortString::cut(queue.name());
+        *last = Some(name.clone());
+        Ok(queue::DeclareOk {
+            queue: name,
+            message_count: u32::try_from(counts.ready).unwrap_or(u32::MAX),
+            consumer_count: u32::try_from(queue.consumer_count()).unwrap_or(u32::MAX),
+        })
+    }
+
+    fn make_queue(&self, name: &str, method: &queue::Declare) -> Result<Arc<WorkQueue>, Fault> {
+        let table = method.arguments.view();
+        let is_new = self.host.queue(name).is_none();
+        if is_new && name.starts_with(RESERVED_PREFIX) && !method.queue.as_str().is_empty() {
+            let text = format!("queue name '{name}' contains reserved prefix '{RESERVED_PREFIX}*'");
+            return Err(Fault::new(ReplyCode::AccessRefused, text));
+        }
+        self.check_arguments(name, table)?;
+        let spec = QueueSpec {
+            is_durable: method.durable,
+            is_exclusive: method.exclusive,
+            is_auto_delete: method.auto_delete,
+            arguments: arguments_of(table),
+        };
+        let asking = Some(self.connection);
+        let declared = self.client.declare_queue(&self.host, name, spec, asking);
+        let (queue, _) = declared.map_err(|error| self.fault(Named::Queue(name), error))?;
+        Ok(queue)
+    }
+
+    /// `amq.gen-` and 22 characters nobody had before.
+    fn made_up_name(&self) -> String {
+        let id = URL_SAFE_NO_PAD.encode(self.client.unique_id());
+        format!("{RESERVED_PREFIX}gen-{id}")
+    }
+
+    /// A queue this connection may use.
+    ///
+    /// # Errors
+    /// There is none of that name, or it is another connection's.
+    pub fn queue(&self, name: &str) -> Result<Arc<WorkQueue>, Fault> {
+        let queue = self.host.queue(name);
+        let missing = || TopologyError::NoQueue(name.into());
+        let queue = queue.ok_or_else(|| self.fault(Named::Queue(name), missing()))?;
+        if queue.owner().is_some_and(|owner| owner != self.connection) {
+            let locked = TopologyError::Locked(Arc::clone(queue.name()));
+            return Err(self.fault(Named::Queue(name), locked));
+        }
+        Ok(queue)
+    }
+
+    /// The queue of a method that names it, or leaves it to the last declared one.
+    ///
+    /// # Errors
+    /// As [`Topology::queue`], or none was declared.
+    pub fn queue_or_last(
+        &self,
+        name: &ShortString,
+        last: Option<&ShortString>,
+    ) -> Result<Arc<WorkQueue>, Fault> {
+        match (name.as_str(), last) {
+            ("", None) => {
+                let text = "no previously declared queue";
+                Err(Fault::new(ReplyCode::NotFound, text))
+            }
+            ("", Some(last)) => self.queue(last.as_str()),
+            (name, _) => self.queue(&stripped(name)),
+        }
+    }
+
+    /// `queue.delete`; one that is not there is deleted. How many messages were ready.
+    ///
+    /// # Errors
+    /// A channel's fault.
+    pub fn delete_queue(
+        &self,
+        method: &queue::Delete,
+        last: Option<&ShortString>,
+    ) -> Result<u32, Fault> {
+        let name = match (method.queue.as_str(), last) {
+            ("", _) => self.queue_or_last(&method.queue, last)?.name().to_string(),
+            (name, _) => stripped(name).into_owned(),
+        };
+        let only = DeleteOnly {
+            if_unused: method.if_unused,
+            if_empty: method.if_empty,
+        };
+        let asking = Some(self.connection);
+        match self.client.delete_queue(&self.host, &name, asking, only) {
+            Ok(ready) => Ok(u32::try_from(ready).unwrap_or(u32::MAX)),
+            Err(TopologyError::NoQueue(_)) => Ok(0),
+            Err(error) => Err(self.fault(Named::Queue(&name), error)),
+        }
+    }
+
+    /// `queue.purge`; how many messages were ready.
+    ///
+    /// # Errors
+    /// A channel's fault.
+    pub fn purge_queue(
+        &self,
+        method: &queue::Purge,
+        last: Option<&ShortString>,
+    ) -> Result<u32, Fault> {
+        let queue = self.queue_or_last(&method.queue, last)?;
+        let purged = self.client.purge_queue(&queue)?;
+        Ok(u32::try_from(purged).unwrap_or(u32::MAX))
+    }
+
+    /// `queue.bind`
+    ///
+    /// # Errors
+    /// A channel's fault.
+    pub fn bind_queue(
+        &self,
+        method: &queue::Bind,
+        last: Option<&ShortString>,
+    ) -> Result<(), Fault> {
+        let exchange = &*stripped(method.exchange.as_str());
+        if exchange.is_empty() {
+            return Err(on_default_exchange());
+        }
+        self.check_exchange(exchange)?;
+        let queue = self.queue_or_last(&method.queue, last)?;
+        let is_short = method.queue.as_str().is_empty() && method.routing_key.as_str().is_empty();
+        let key = if is_short {
+            queue.name()
+        } else {
+            method.routing_key.as_str()
+        };
+        let binding = to_queue(exchange, &queue, key, method.arguments.view());
+        let bound = self
+            .client
+            .bind(&self.host, &binding, Some(self.connection));
+        bound.map_err(|error| self.fault(Named::Queue(queue.name()), error))?;
+        Ok(())
+    }
+
+    /// `queue.unbind`; a binding that is not there is none.
+    ///
+    /// # Errors
+    /// A channel's fault.
+    pub fn unbind_queue(
+        &self,
+        method: &queue::Unbind,
+        last: Option<&ShortString>,
+    ) -> Result<(), Fault> {
+        let exchange = &*stripped(method.exchange.as_str());
+        if exchange.is_empty() {
+            return Err(on_default_exchange());
+        }
+        self.check_exchange(exchange)?;
+        let queue = self.queue_or_last(&method.queue, last)?;
+        let key = method.routing_key.as_str();
+        let binding = to_queue(exchange, &queue, key, method.arguments.view());
+        let unbound = self
+            .client
+            .unbind(&self.host, &binding, Some(self.connection));
+        unbound.map_err(|error| self.fault(Named::Queue(queue.name()), error))
+    }
+
+    /// # Errors
+    /// An argument that a queue cannot have.
+    fn check_arguments(&self, name: &str, arguments: TableView<'_>) -> Result<(), Fault> {
+        let what = self.describe(Named::Queue(name));
+        let refuse = |text: String| Err(Fault::new(ReplyCode::PreconditionFailed, text));
+        for field in arguments.iter() {
+            let Ok(argument) = std::str::from_utf8(field.name) else {
+                continue;
+            };
+            if let Err(reason) = check(argument, field.value) {
+                return refuse(format!("invalid arg '{argument}' for {what}: {reason}"));
+            }
+            let is_name = matches!(
+                argument,
+                "x-dead-letter-exchange" | "x-dead-letter-routing-key"
+            );
+            if is_name && field.value.text().is_none() {
+                let kind = type_name(field.value);
+                return refuse(format!(
+                    "invalid type '{kind}' for arg '{argument}' in {what}"
+                ));
+            }
+        }
+        let has = |name| arguments.get(name).is_some();
+        if has("x-dead-letter-routing-key") && !has("x-dead-letter-exchange") {
+            return refuse(format!(
+                "invalid arg 'x-dead-letter-routing-key' for {what}: \
+                 routing_key_but_no_dlx_defined"
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn to_queue(exchange: &str, queue: &WorkQueue, key: &str, arguments: TableView<'_>) -> Binding {
+    Binding {
+        source: exchange.into(),
+        destination: Destination::Queue(Arc::clone(queue.name())),
+        key: key.into(),
+        arguments: arguments_of(arguments),
+    }
+}
+
+/// Whether an argument can have the value; why not, as RabbitMQ says it.
+fn check(argument: &str, value: Value<'_>) -> Result<(), String> {
+    match argument {
+        "x-message-ttl" => millis(value),
+        "x-expires" if value.integer() == Some(0) => Err("{value_zero,0}".to_owned()),
+        "x-expires" => millis(value),
+        "x-max-length" | "x-max-length-bytes" => integer(value).and_then(not_negative),
+        "x-max-priority" => match integer(value).and_then(not_negative) {
+            Ok(()) if value.integer().is_some_and(|number| number > PRIORITY_MAX) => {
+                let number = value.integer().unwrap_or_default();
+                Err(format!("{{max_value_exceeded,{number}}}"))
+            }
+            outcome => outcome,
+        },
+        "x-overflow" => match value.text() {
+            Some(text) if OVERFLOWS.contains(&text) => Ok(()),
+            Some(_) => Err("invalid_overflow".to_owned()),
+            None => Err(format!("{{unacceptable_type,{}}}", type_name(value))),
+        },
+        "x-queue-type" => match value.text() {
+            Some(text) if TYPES.contains(&text) => Ok(()),
+            Some(text) => Err(format!("\"unsupported queue type '{text}'\"")),
+            None => Err(format!("{{unacceptable_type,{}}}", type_name(value))),
+        },
+        "x-queue-mode" => match value.text() {
+            Some("default" | "lazy") => Ok(()),
+            Some(text) => Err(format!("\"unsupported queue mode '{text}'\"")),
+            None => Err(format!("{{unacceptable_type,{}}}", type_name(value))),
+        },
+        "x-single-active-consumer" => match value {
+            Value::Bool(_) => Ok(()),
+            _ => Err(format!("\"expected boolean, got {}\"", type_name(value))),
+        },
+        _ => Ok(()),
+    }
+}
+
+fn integer(value: Value<'_>) -> Result<i64, String> {
+    let wrong = || format!("\"expected integer, got {}\"", type_name(value));
+    value.integer().ok_or_else(wrong)
+}
+
+fn not_negative(number: i64) -> Result<(), String> {
+    if number < 0 {
+        return Err(format!("{{value_negative,{number}}}"));
+    }
+    Ok(())
+}
+
+fn millis(value: Value<'_>) -> Result<(), String> {
+    let number = integer(value)?;
+    not_negative(number)?;
+    if number > MILLIS_MAX {
+        return Err(format!("{{value_too_large,{number}}}"));
+    }
+    Ok(())
+}
