@@ -39,6 +39,8 @@ struct World {
     client: Client,
     host: Arc<VirtualHost>,
     queue: Arc<WorkQueue>,
+    /// Of all consumers together.
+    room: Arc<Credit>,
 }
 
 /// A consumer with its box.
@@ -69,6 +71,7 @@ impl World {
             client,
             host,
             queue,
+            room: Credit::of(None),
         }
     }
 
@@ -93,6 +96,7 @@ impl World {
             priority,
             is_unacknowledged,
             credits: vec![Arc::clone(&credit)],
+            room: Arc::clone(&self.room),
             mailbox: Arc::clone(&mailbox) as Arc<dyn Mailbox>,
         });
         self.client
@@ -239,6 +243,22 @@ fn who_does_not_acknowledge_is_done_with_what_was_sent() {
     assert_eq!(world.counts(), (0, 0));
     world.end(&taker);
     assert_eq!(world.counts(), (0, 0));
+}
+
+#[test]
+fn what_was_not_sent_yet_takes_room_whoever_acknowledges() {
+    let mut world = World::new(&[]);
+    world.room = Credit::of(Some(3));
+    let acknowledging = world.taker(None, 0);
+    let session = world.client.lease_session();
+    let other = world.taker_of(None, 0, true, session);
+    world.publish(0..8);
+    assert_eq!((acknowledging.has(), other.has()), (vec![0, 2], vec![1]));
+    world.ack(&acknowledging);
+    assert_eq!(acknowledging.has(), [2], "acknowledged is not sent");
+    world.room.give(2);
+    world.client.dispatch(&world.queue).unwrap();
+    assert_eq!((acknowledging.has(), other.has()), (vec![2, 4], vec![1, 3]));
 }
 
 #[test]

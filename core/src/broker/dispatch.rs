@@ -59,7 +59,7 @@ impl Client {
     }
 
     /// Hands out what is ready to those who have credit, in turn. To be called after messages were
-    /// produced or given back, and after credit was given.
+    /// produced or given back, and after credit or room was given.
     ///
     /// # Errors
     /// A failed store; who calls next tries again.
@@ -77,7 +77,7 @@ impl Client {
             let leased = self.deal(&request, &sessions);
             let count = leased.as_ref().map_or(0, |leased| leased.deliveries.len());
             for unserved in takers.iter().skip(count) {
-                unserved.give_credit(1);
+                unserved.give_turn_back();
             }
             let leased = leased?;
             self.deliver(queue, &request, leased, &takers)?;

@@ -63,20 +63,32 @@ pub struct Consumer {
     pub session: LeaseSession,
     /// Those of the greatest priority get everything as long as they have credit.
     pub priority: i32,
-    /// Its messages are done when they are sent, and take no credit.
+    /// Its messages are done when they are sent, and only take room.
     pub is_unacknowledged: bool,
-    /// Of the consumer itself and of what it shares with others.
+    /// For messages until they are acknowledged: the consumer's own, and what it shares with
+    /// others.
     pub credits: Vec<Arc<Credit>>,
+    /// For messages until they are sent, so that a slow peer's do not pile up.
+    pub room: Arc<Credit>,
     /// Where its messages go.
     pub mailbox: Arc<dyn Mailbox>,
 }
 
 impl Consumer {
-    /// Takes of every credit, or of none.
-    fn take_credit(&self) -> bool {
-        if self.is_unacknowledged {
+    /// Takes room and credit for a message, or nothing.
+    fn take_turn(&self) -> bool {
+        if !self.room.take() {
+            return false;
+        }
+        if self.is_unacknowledged || self.take_credit() {
             return true;
         }
+        self.room.give(1);
+        false
+    }
+
+    /// Takes of every credit, or of none.
+    fn take_credit(&self) -> bool {
         for (at, credit) in self.credits.iter().enumerate() {
             if !credit.take() {
                 for taken in self.credits.iter().take(at) {
@@ -88,7 +100,13 @@ impl Consumer {
         true
     }
 
-    /// So many of its messages are done with, or never came.
+    /// No message came when its turn was.
+    pub(crate) fn give_turn_back(&self) {
+        self.room.give(1);
+        self.give_credit(1);
+    }
+
+    /// So many of its messages are done with.
     pub fn give_credit(&self, count: u64) {
         if !self.is_unacknowledged {
             self.credits.iter().for_each(|credit| credit.give(count));
@@ -148,7 +166,7 @@ impl Consumers {
         turns.into_values().flatten().collect()
     }
 
-    /// Whose turn the next messages are, up to `count`; of each the credit of one is taken.
+    /// Whose turn the next messages are, up to `count`; room and credit are taken for each.
     pub(crate) fn take_turns(&mut self, count: usize) -> Vec<Arc<Consumer>> {
         let mut takers = Vec::with_capacity(count.min(64));
         while takers.len() < count {
@@ -163,10 +181,10 @@ impl Consumers {
     fn next(&mut self) -> Option<Arc<Consumer>> {
         if self.is_single_active {
             let active = self.turns.values().next()?.front()?;
-            return active.take_credit().then(|| Arc::clone(active));
+            return active.take_turn().then(|| Arc::clone(active));
         }
         self.turns.values_mut().find_map(|equals| {
-            let at = equals.iter().position(|one| one.take_credit())?;
+            let at = equals.iter().position(|one| one.take_turn())?;
             let taker = equals.remove(at)?;
             equals.push_back(Arc::clone(&taker));
             Some(taker)

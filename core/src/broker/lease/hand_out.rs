@@ -9,6 +9,7 @@ use crate::model::{GroupName, OffsetRange, QueueOffset};
 use crate::record::RecordView;
 use crate::state::{Command, LeaseChange};
 use crate::{Client, Error};
+use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
@@ -93,11 +94,13 @@ impl Client {
             is_cut_short: false,
             error: None,
         };
-        let sessions = takers.iter().map(|taker| Hold::Session(*taker));
-        for hold in sessions.chain([request.hold]) {
-            if let Hold::Session(session) = hold {
-                engine.enter_session(session, &request.group);
-            }
+        let own = match request.hold {
+            Hold::Session(session) => Some(session),
+            Hold::Millis(_) => None,
+        };
+        let sessions: BTreeSet<LeaseSession> = takers.iter().copied().chain(own).collect();
+        for session in sessions {
+            engine.enter_session(session, &request.group);
         }
         let mut ledgers = group.lock();
         let mut rest = 0;
