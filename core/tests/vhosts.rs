@@ -6,7 +6,7 @@ mod files;
 
 use bytes::Bytes;
 use files::copy;
-use gantry_core::model::{Message, QueueId, SystemClock, Timestamp};
+use gantry_core::model::{Message, QueueId, SystemClock, Timestamp, TopicName, TopicSpec};
 use gantry_core::routing::{
     Arguments, Binding, Destination, ExchangeKind, ExchangeSpec, Routable, Value,
 };
@@ -270,6 +270,31 @@ fn a_queue_of_one_connection_is_locked_to_others_and_goes_with_it() {
 }
 
 #[test]
+fn a_topic_that_is_only_named_as_a_queues_is_left_alone() {
+    let before = Host::new();
+    let name = TopicName::new("%QUEUE%mine").unwrap();
+    let theirs = before
+        .client
+        .create_topic(&name, TopicSpec::with_queues(2))
+        .unwrap();
+    before.queue("mine", durable());
+    let check = |host: &Host| {
+        let found = host.client.topic(name.as_str()).unwrap();
+        assert_eq!(found.uuid(), theirs.uuid());
+        let queue = host.host.queue("mine").unwrap();
+        assert_ne!(queue.topic().name(), &name);
+        assert_eq!(files_of_queues(&host.client), 2);
+    };
+    check(&before);
+    check(&before.after_kill());
+    before
+        .client
+        .delete_queue(&before.host, "mine", None, DeleteOnly::default())
+        .unwrap();
+    assert!(before.client.topic(name.as_str()).is_some());
+}
+
+#[test]
 fn a_queue_declared_again_must_be_the_same() {
     let host = Host::new();
     let declare = |arguments: &[(&'static str, Value)]| {
@@ -319,7 +344,7 @@ fn a_message_has_a_home_that_other_protocols_can_name() {
     host.queue("work, hard", durable());
     host.queue("passing", QueueSpec::default());
     host.bind(&to_queue("orders", "orders", "k"));
-    let topic = |name: &str| Home::Topic(gantry_core::model::TopicName::new(name).unwrap());
+    let topic = |name: &str| Home::Topic(TopicName::new(name).unwrap());
     assert_eq!(host.home("orders", "k"), topic("orders"));
     assert_eq!(host.home("orders", "nobody's"), topic("orders"));
     assert_eq!(host.home("", "work, hard"), topic("work, hard"));
@@ -345,5 +370,5 @@ fn a_message_has_a_home_that_other_protocols_can_name() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), apart.len(), "{apart:?}");
-    assert!(apart.iter().all(gantry_core::model::TopicName::is_system));
+    assert!(apart.iter().all(TopicName::is_system));
 }

@@ -1,13 +1,14 @@
 //! What AMQP's clients declare, delete and bind. What is durable is in the log when it is
 //! answered.
 
+use super::Topic;
 use crate::leases::LeaseSession;
-use crate::model::{GroupName, TopicName, TopicSpec};
+use crate::model::{GroupName, TopicName, TopicSpec, WORK_QUEUE};
 use crate::routing::{Binding, Destination, ExchangeSpec, Removed};
 use crate::state::Command;
 use crate::vhosts::{
     Declared, DeleteOnly, Fact, QueueSpec, TopologyError, VirtualHost, WorkQueue, is_queue_topic,
-    queue_topic,
+    queue_topic, spare_topic,
 };
 use crate::{Client, Error};
 use std::collections::HashSet;
@@ -151,16 +152,13 @@ impl Client {
         if let Some(same) = host.read().find_same(name, &spec, asking)? {
             return Ok((same, false));
         }
-        let id = u128::from_be_bytes(self.unique_id());
-        let topic = queue_topic(host.name(), name, id)
-            .ok_or_else(|| Error::Internal("a queue has no topic".to_owned()))?;
-        let group = GroupName::new(topic.as_str())
-            .map_err(|error| Error::Internal(format!("a queue has no group: {error}")))?;
         let mut declared = host.write();
         if let Some(same) = declared.find_same(name, &spec, asking)? {
             return Ok((same, false));
         }
-        let topic = self.queue_topic(&topic)?;
+        let topic = self.make_queue_topic(host.name(), name)?;
+        let group = GroupName::new(topic.name().as_str())
+            .map_err(|error| Error::Internal(format!("a queue has no group: {error}")))?;
         let owner = asking.filter(|_| spec.is_exclusive);
         let queue = Arc::new(WorkQueue::new(name, spec, owner, topic, group));
         if queue.spec().is_kept() {
@@ -227,7 +225,7 @@ impl Client {
         let kept = self.shared.vhosts.queue_topics();
         let kept: HashSet<_> = kept.iter().map(|topic| topic.name()).collect();
         for topic in self.topics() {
-            if is_queue_topic(topic.name().as_str()) && !kept.contains(topic.name()) {
+            if is_of_queue(&topic) && !kept.contains(topic.name()) {
                 self.drop_topic(topic.name())?;
             }
         }
@@ -272,15 +270,28 @@ impl Client {
         }
     }
 
-    fn queue_topic(&self, name: &TopicName) -> Result<Arc<crate::Topic>, Error> {
-        match self.create_topic(name, TopicSpec::with_queues(1)) {
-            Err(Error::AlreadyExists(_)) => {
+    /// A new topic for a queue.
+    fn make_queue_topic(&self, vhost: &str, queue: &str) -> Result<Arc<Topic>, Error> {
+        let mut spec = TopicSpec::with_queues(1);
+        let is_work_queue = (WORK_QUEUE.to_owned(), "true".to_owned());
+        spec.attributes.extend([is_work_queue]);
+        if let Some(name) = queue_topic(vhost, queue) {
+            if self
+                .topic(name.as_str())
+                .is_some_and(|topic| is_of_queue(&topic))
+            {
                 // Left of a deletion that failed in the middle.
-                self.drop_topic(name)?;
-                self.create_topic(name, TopicSpec::with_queues(1))
+                self.drop_topic(&name)?;
             }
-            outcome => outcome,
+            match self.create_topic(&name, spec.clone()) {
+                // Somebody else's.
+                Err(Error::AlreadyExists(_)) => {}
+                outcome => return outcome,
+            }
         }
+        let name = spare_topic(self.unique_id());
+        let name = name.ok_or_else(|| Error::Internal("a queue has no topic".to_owned()))?;
+        self.create_topic(&name, spec)
     }
 
     /// Removes something, and from the log all that went.
@@ -318,4 +329,9 @@ impl Client {
         drop(state);
         self.shared.settle(end)
     }
+}
+
+/// Whether the broker has made a topic for a queue.
+fn is_of_queue(topic: &Topic) -> bool {
+    topic.rules().is_work_queue && is_queue_topic(topic.name().as_str())
 }

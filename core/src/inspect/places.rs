@@ -138,17 +138,26 @@ impl Places {
         let Ok(command) = serde_json::from_slice::<Command>(&body) else {
             return;
         };
-        let is_of_topics = matches!(
-            command,
-            Command::CreateTopic { .. }
-                | Command::AlterTopic { .. }
-                | Command::DeleteTopic { .. }
-                | Command::Checkpoint { .. }
-        );
+        let is_checkpoint = matches!(command, Command::Checkpoint { .. });
+        let topic = match &command {
+            Command::CreateTopic { name, .. }
+            | Command::AlterTopic { name, .. }
+            | Command::DeleteTopic { name } => Some(name.clone()),
+            _ => None,
+        };
+        for queue in self.queues_of(topic.as_deref()) {
+            self.numbers.remove(&queue);
+        }
         self.state.apply(command, end.get());
-        if is_of_topics {
+        self.numbers.extend(self.queues_of(topic.as_deref()));
+        if is_checkpoint {
             self.note_queues();
         }
+    }
+
+    fn queues_of(&self, topic: Option<&str>) -> Vec<u32> {
+        let topic = topic.and_then(|name| self.state.topics.get(name));
+        topic.map_or_else(Vec::new, |topic| topic.queues.clone())
     }
 
     fn note_queues(&mut self) {

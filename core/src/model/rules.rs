@@ -18,7 +18,12 @@ pub struct TopicRules {
     /// `message.type`, RocketMQ's attribute, is `DELAY` or `MIXED`: messages that are delivered
     /// later are expected, so that compressed batches are looked into for them.
     pub expects_delays: bool,
+    /// `gantry.work.queue` is `true`: messages are kept until they are acknowledged.
+    pub is_work_queue: bool,
 }
+
+/// The setting by which the broker knows the topics of work queues that it has made.
+pub(crate) const WORK_QUEUE: &str = "gantry.work.queue";
 
 /// How long messages are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +61,9 @@ impl TopicRules {
             expects_delays: settings
                 .get("message.type")
                 .is_some_and(|kind| matches!(kind.trim(), "DELAY" | "MIXED")),
+            is_work_queue: settings
+                .get(WORK_QUEUE)
+                .is_some_and(|value| value.trim() == "true"),
         }
     }
 }

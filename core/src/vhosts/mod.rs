@@ -17,7 +17,7 @@ pub use error::TopologyError;
 pub(crate) use form::{Fact, NAMESPACE};
 pub(crate) use host::Declared;
 pub use host::{Home, Route, VirtualHost};
-pub(crate) use names::{is_queue_topic, queue_topic};
+pub(crate) use names::{is_queue_topic, queue_topic, spare_topic};
 pub use queue::{DeleteOnly, QueueSpec, WorkQueue};
 
 use parking_lot::RwLock;

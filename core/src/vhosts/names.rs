@@ -9,7 +9,7 @@
 //!
 //! In a queue's name, and in that of any virtual host but `/`, a percent sign and control
 //! characters are written as in URLs: two queues never share a topic. A queue whose name gets too
-//! long for a topic has one with a random name.
+//! long for a topic, or whose topic is somebody else's, has one with a random name.
 
 use super::DEFAULT_VHOST;
 use crate::model::TopicName;
@@ -18,10 +18,15 @@ use std::fmt::Write as _;
 /// What every queue's topic begins with.
 const QUEUE_PREFIX: &str = "%QUEUE%";
 
-/// The topic of a queue's own messages; `id` is nobody else's.
-pub(crate) fn queue_topic(vhost: &str, queue: &str, id: u128) -> Option<TopicName> {
-    let named = topic(QUEUE_PREFIX, vhost, &escaped(queue));
-    named.or_else(|| TopicName::new(&format!("{QUEUE_PREFIX}%{id:032x}")).ok())
+/// The topic of a queue's own messages. None for a queue whose name is too long for one.
+pub(crate) fn queue_topic(vhost: &str, queue: &str) -> Option<TopicName> {
+    topic(QUEUE_PREFIX, vhost, &escaped(queue))
+}
+
+/// A topic for a queue that cannot have its own; `id` is nobody else's.
+pub(crate) fn spare_topic(id: [u8; 16]) -> Option<TopicName> {
+    let id = u128::from_be_bytes(id);
+    TopicName::new(&format!("{QUEUE_PREFIX}%{id:032x}")).ok()
 }
 
 /// The topic by which other protocols see an exchange. None for a name that no topic can have.
@@ -29,7 +34,7 @@ pub(super) fn exchange_topic(vhost: &str, exchange: &str) -> Option<TopicName> {
     topic("", vhost, exchange).filter(|topic| !topic.is_system())
 }
 
-/// Whether a topic is some queue's.
+/// Whether a topic is named as some queue's.
 pub(crate) fn is_queue_topic(topic: &str) -> bool {
     topic.starts_with(QUEUE_PREFIX)
 }

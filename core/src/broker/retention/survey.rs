@@ -7,7 +7,6 @@ use crate::model::{KeptFor, QueueOffset, Timestamp, TopicRules, property};
 use crate::queue::{Queue, Settled};
 use crate::state::Bounds;
 use crate::store::Store;
-use crate::vhosts::is_queue_topic;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -49,12 +48,11 @@ impl Rules {
             let rules = topic.rules();
             let name = topic.name().as_str();
             let is_waiting = property::is_waiting_topic(name);
-            let is_work = is_queue_topic(name);
             for (queue, id) in topic.queues().iter().zip(0..) {
                 if is_waiting {
                     let settled = state.settled.get(&queue.number());
                     waiting.insert(queue.number(), settled.cloned().unwrap_or_default());
-                } else if is_work {
+                } else if rules.is_work_queue {
                     // Whoever takes from it is the group of its name.
                     let progress = state.progress_of(name, name, id).unwrap_or_default();
                     waiting.insert(queue.number(), progress.settled);
@@ -68,6 +66,11 @@ impl Rules {
             topics,
             waiting,
         }
+    }
+
+    fn is_work(&self, queue: &Queue) -> bool {
+        let known = self.topics.get(&queue.number());
+        known.is_some_and(|(_, rules)| rules.is_work_queue)
     }
 
     fn kept_for(&self, queue: &Queue) -> Option<KeptFor> {
@@ -146,7 +149,7 @@ impl Survey {
     /// stays. That of a work queue is none's own, and a copy is made in the queue's topic.
     pub(super) fn has_shared_records(&self, store: &Store) -> bool {
         let survivors = self.survivors.iter();
-        let mut others = survivors.filter(|found| !is_queue_topic(found.queue.topic().as_str()));
+        let mut others = survivors.filter(|found| !self.rules.is_work(&found.queue));
         others.any(|found| {
             let entries = found.run.entries();
             let mut alive =
