@@ -9,6 +9,7 @@ pub mod control;
 mod fault;
 pub mod message;
 mod output;
+pub mod publishing;
 #[cfg(test)]
 mod testdata;
 pub mod topology;

@@ -40,7 +40,7 @@ pub(crate) fn value_of(value: Field<'_>) -> Value {
 }
 
 /// What RabbitMQ calls the type of a value.
-pub(super) const fn type_name(value: Field<'_>) -> &'static str {
+pub(crate) const fn type_name(value: Field<'_>) -> &'static str {
     match value {
         Field::Bool(_) => "bool",
         Field::I8(_) => "byte",

@@ -3,16 +3,20 @@
 
 mod arguments;
 mod exchanges;
+mod faults;
 mod queues;
 #[cfg(test)]
 mod tests;
 
 use crate::codec::ReplyCode;
 use crate::fault::Fault;
+pub(crate) use arguments::{type_name, value_of};
+pub(crate) use faults::{Named, fault};
+
+use faults::describe;
 use gantry_core::vhosts::{TopologyError, VirtualHost};
 use gantry_core::{Client, LeaseSession};
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 
 /// What names begin with that only the server gives.
@@ -25,13 +29,6 @@ pub struct Topology {
     host: Arc<VirtualHost>,
     /// Whose exclusive queues are.
     connection: LeaseSession,
-}
-
-/// Something that has a name, as errors name it.
-#[derive(Clone, Copy)]
-enum Named<'a> {
-    Exchange(&'a str),
-    Queue(&'a str),
 }
 
 impl Topology {
@@ -54,65 +51,12 @@ impl Topology {
         ended.map_err(|error| self.fault(Named::Queue(""), error))
     }
 
-    /// `queue 'q' in vhost '/'`
-    fn describe(&self, named: Named<'_>) -> impl fmt::Display + use<> {
-        let host = self.host.name();
-        match named {
-            Named::Exchange(name) => format!("exchange '{name}' in vhost '{host}'"),
-            Named::Queue(name) => format!("queue '{name}' in vhost '{host}'"),
-        }
+    fn describe(&self, named: Named<'_>) -> String {
+        describe(&self.host, named)
     }
 
-    /// Why something could not be done to what is `named`.
     fn fault(&self, named: Named<'_>, error: TopologyError) -> Fault {
-        let (code, text) = match error {
-            TopologyError::NoVirtualHost(_) => {
-                let text = format!("vhost {} not found", self.host.name());
-                (ReplyCode::NotAllowed, text)
-            }
-            TopologyError::NoExchange(name) => {
-                let what = self.describe(Named::Exchange(&name));
-                (ReplyCode::NotFound, format!("no {what}"))
-            }
-            TopologyError::NoQueue(name) => {
-                let what = self.describe(Named::Queue(&name));
-                (ReplyCode::NotFound, format!("no {what}"))
-            }
-            TopologyError::Inequivalent(difference) => {
-                let what = self.describe(named);
-                let text = format!(
-                    "inequivalent arg '{}' for {what}: received {} but current is {}",
-                    difference.argument, difference.received, difference.current
-                );
-                let code = match difference.argument {
-                    "exclusive" => ReplyCode::ResourceLocked,
-                    _ => ReplyCode::PreconditionFailed,
-                };
-                (code, text)
-            }
-            TopologyError::Locked(name) => {
-                let what = self.describe(Named::Queue(&name));
-                let text = format!(
-                    "cannot obtain exclusive access to locked {what}. It could be originally \
-                     declared on another connection or the exclusive property value does not \
-                     match that of the original declaration."
-                );
-                (ReplyCode::ResourceLocked, text)
-            }
-            TopologyError::IllegalBinding(illegal) => {
-                (ReplyCode::PreconditionFailed, illegal.to_string())
-            }
-            TopologyError::InUse(_) => {
-                let what = self.describe(named);
-                (ReplyCode::PreconditionFailed, format!("{what} in use"))
-            }
-            TopologyError::NotEmpty(_) => {
-                let what = self.describe(named);
-                (ReplyCode::PreconditionFailed, format!("{what} not empty"))
-            }
-            TopologyError::Store(error) => return error.into(),
-        };
-        Fault::new(code, text)
+        fault(&self.host, named, error)
     }
 }
 

@@ -5,6 +5,7 @@ use crate::codec::{ShortString, Table};
 use gantry_core::model::SystemClock;
 use gantry_core::routing::Destination;
 use gantry_core::{Broker, Config};
+use std::fmt;
 use tempfile::TempDir;
 
 struct World {
