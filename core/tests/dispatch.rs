@@ -79,13 +79,13 @@ impl World {
         publish(&self.client, &self.queue, numbers);
     }
 
-    fn taker(&self, limit: Option<u64>, priority: i32) -> Taker {
+    fn taker(&self, limit: Option<u32>, priority: i32) -> Taker {
         self.taker_of(limit, priority, false, self.client.lease_session())
     }
 
     fn taker_of(
         &self,
-        limit: Option<u64>,
+        limit: Option<u32>,
         priority: i32,
         is_unacknowledged: bool,
         session: LeaseSession,
@@ -97,11 +97,12 @@ impl World {
             is_unacknowledged,
             credits: vec![Arc::clone(&credit)],
             room: Arc::clone(&self.room),
+            is_exclusive: false,
             mailbox: Arc::clone(&mailbox) as Arc<dyn Mailbox>,
         });
-        self.client
-            .consume(&self.queue, Arc::clone(&consumer))
-            .unwrap();
+        let added = self.client.consume(&self.queue, Arc::clone(&consumer));
+        added.unwrap();
+        self.client.dispatch(&self.queue).unwrap();
         Taker {
             consumer,
             credit,
@@ -259,6 +260,58 @@ fn what_was_not_sent_yet_takes_room_whoever_acknowledges() {
     world.room.give(2);
     world.client.dispatch(&world.queue).unwrap();
     assert_eq!((acknowledging.has(), other.has()), (vec![2, 4], vec![1, 3]));
+}
+
+#[test]
+fn a_limit_that_is_lowered_counts_what_is_on_its_way() {
+    let world = World::new(&[]);
+    let taker = world.taker(Some(4), 0);
+    world.publish(0..10);
+    taker.credit.limit_to(Some(2));
+    world.ack(&taker);
+    world.ack(&taker);
+    assert_eq!(taker.has(), [2, 3]);
+    world.ack(&taker);
+    assert_eq!(taker.has(), [3, 4]);
+    taker.credit.limit_to(None);
+    world.client.dispatch(&world.queue).unwrap();
+    assert_eq!(taker.has(), (3..10).collect::<Vec<_>>());
+}
+
+#[test]
+fn who_wants_to_be_alone_is_alone() {
+    let world = World::new(&[]);
+    let alone = |is_exclusive| Consumer {
+        session: world.client.lease_session(),
+        priority: 0,
+        is_unacknowledged: false,
+        credits: Vec::new(),
+        room: Credit::of(None),
+        is_exclusive,
+        mailbox: Arc::new(Box_::default()),
+    };
+    let (first, second) = (Arc::new(alone(true)), Arc::new(alone(false)));
+    let consume = |one: &Arc<Consumer>| world.client.consume(&world.queue, Arc::clone(one));
+    let refused = Err(TopologyError::ExclusiveUse("q".into()));
+    assert_eq!(consume(&first), Ok(()));
+    assert_eq!(consume(&second), refused);
+    world.client.stop_consuming(&world.queue, &first).unwrap();
+    assert_eq!(consume(&second), Ok(()));
+    assert_eq!(consume(&first), refused);
+}
+
+#[test]
+fn one_message_is_taken_by_who_asks() {
+    let world = World::new(&[]);
+    let session = world.client.lease_session();
+    let take = || world.client.take_one(&world.queue, session).unwrap();
+    assert!(take().is_none());
+    world.publish(0..2);
+    assert_eq!(take().map(|dealt| number(&dealt)), Some(0));
+    assert_eq!(world.counts(), (1, 1));
+    world.client.end_session(session);
+    let again = take().unwrap();
+    assert_eq!((number(&again), again.attempt), (0, 2));
 }
 
 #[test]

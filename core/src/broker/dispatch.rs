@@ -3,7 +3,7 @@
 use super::lease::{LeaseCounts, LeaseOrder, LeaseQueue, LeaseRequest, LeaseStart, Leased};
 use crate::leases::{Hold, LeaseReceipt, LeaseSession};
 use crate::model::QueueId;
-use crate::vhosts::{Consumer, Dealt, WorkQueue};
+use crate::vhosts::{Consumer, Dealt, TopologyError, WorkQueue};
 use crate::{Client, Error};
 use std::sync::Arc;
 
@@ -13,13 +13,16 @@ const BATCH: usize = 256;
 const BATCH_BYTES: usize = 4 << 20;
 
 impl Client {
-    /// Lets somebody consume from a queue from now on.
+    /// Lets somebody consume from a queue once it is dispatched.
     ///
     /// # Errors
-    /// As [`Client::dispatch`]; the consumer is there nevertheless.
-    pub fn consume(&self, queue: &WorkQueue, consumer: Arc<Consumer>) -> Result<(), Error> {
-        queue.consumers().add(consumer);
-        self.dispatch(queue)
+    /// [`TopologyError::ExclusiveUse`].
+    pub fn consume(&self, queue: &WorkQueue, consumer: Arc<Consumer>) -> Result<(), TopologyError> {
+        if queue.consumers().add(consumer) {
+            Ok(())
+        } else {
+            Err(TopologyError::ExclusiveUse(Arc::clone(queue.name())))
+        }
     }
 
     /// Lets a consumer get no more; what it was given stays its session's. Whether it was one.
@@ -102,6 +105,28 @@ impl Client {
     /// As [`Client::queue_counts`].
     pub fn purge_queue(&self, queue: &WorkQueue) -> Result<u64, Error> {
         self.settle_ready(queue.group(), &lease_queue(queue))
+    }
+
+    /// Hands out one message of a queue to who asks for it, if any is ready.
+    ///
+    /// # Errors
+    /// The queue is gone, or a failed store.
+    pub fn take_one(
+        &self,
+        queue: &WorkQueue,
+        session: LeaseSession,
+    ) -> Result<Option<Dealt>, Error> {
+        let request = request(queue);
+        let leased = self.deal(&request, &[session])?;
+        let Some(delivery) = leased.deliveries.first() else {
+            return Ok(None);
+        };
+        let receipt = leased.receipt(&request, delivery);
+        Ok(receipt.map(|receipt| Dealt {
+            message: delivery.message.clone(),
+            attempt: delivery.attempt,
+            receipt,
+        }))
     }
 
     fn deliver(

@@ -6,31 +6,46 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 /// How many messages may be on their way to somebody, and not acknowledged.
 #[derive(Debug)]
-pub struct Credit(AtomicU64);
+pub struct Credit {
+    limit: AtomicI64,
+    /// Below 0 while more are on their way than a limit that was lowered.
+    left: AtomicI64,
+}
 
 impl Credit {
     /// Far more than there are messages.
-    const UNLIMITED: u64 = 1 << 62;
+    const UNLIMITED: i64 = 1 << 61;
 
     /// Of so many messages; `None` is no limit.
     #[must_use]
-    pub fn of(limit: Option<u64>) -> Arc<Self> {
-        Arc::new(Self(limit.unwrap_or(Self::UNLIMITED).into()))
+    pub fn of(limit: Option<u32>) -> Arc<Self> {
+        let limit = limit.map_or(Self::UNLIMITED, i64::from);
+        Arc::new(Self {
+            limit: limit.into(),
+            left: limit.into(),
+        })
     }
 
-    /// One message more may be on its way.
-    pub fn give(&self, count: u64) {
-        self.0.fetch_add(count, Ordering::AcqRel);
+    /// Limits to so many from now on; those on their way count.
+    pub fn limit_to(&self, limit: Option<u32>) {
+        let limit = limit.map_or(Self::UNLIMITED, i64::from);
+        let before = self.limit.swap(limit, Ordering::AcqRel);
+        self.left.fetch_add(limit - before, Ordering::AcqRel);
+    }
+
+    /// So many messages more may be on their way.
+    pub fn give(&self, count: u32) {
+        self.left.fetch_add(count.into(), Ordering::AcqRel);
     }
 
     fn take(&self) -> bool {
-        let less = |left: u64| left.checked_sub(1);
+        let less = |left: i64| (left > 0).then(|| left - 1);
         let taken = self
-            .0
+            .left
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, less);
         taken.is_ok()
     }
@@ -70,6 +85,8 @@ pub struct Consumer {
     pub credits: Vec<Arc<Credit>>,
     /// For messages until they are sent, so that a slow peer's do not pile up.
     pub room: Arc<Credit>,
+    /// Nobody else may consume from the queue.
+    pub is_exclusive: bool,
     /// Where its messages go.
     pub mailbox: Arc<dyn Mailbox>,
 }
@@ -107,7 +124,7 @@ impl Consumer {
     }
 
     /// So many of its messages are done with.
-    pub fn give_credit(&self, count: u64) {
+    pub fn give_credit(&self, count: u32) {
         if !self.is_unacknowledged {
             self.credits.iter().for_each(|credit| credit.give(count));
         }
@@ -137,10 +154,17 @@ impl Consumers {
         self.count
     }
 
-    pub(crate) fn add(&mut self, consumer: Arc<Consumer>) {
+    /// Takes one more, unless one of them wants to be alone; whether it did.
+    pub(crate) fn add(&mut self, consumer: Arc<Consumer>) -> bool {
+        let all = self.turns.values().flatten();
+        let is_taken = all.into_iter().any(|known| known.is_exclusive);
+        if is_taken || (consumer.is_exclusive && self.count > 0) {
+            return false;
+        }
         let equals = self.turns.entry(Reverse(consumer.priority)).or_default();
         equals.push_back(consumer);
         self.count += 1;
+        true
     }
 
     /// Whether it was there.

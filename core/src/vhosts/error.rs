@@ -23,6 +23,9 @@ pub enum TopologyError {
     /// The queue is another connection's.
     #[error("cannot obtain exclusive access to locked queue '{0}'")]
     Locked(Arc<str>),
+    /// Somebody consumes from the queue who is to be the only one, or would be.
+    #[error("queue '{0}' in exclusive use")]
+    ExclusiveUse(Arc<str>),
     /// It makes no sense to its exchange.
     #[error(transparent)]
     IllegalBinding(#[from] IllegalBinding),

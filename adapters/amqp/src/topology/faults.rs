@@ -56,6 +56,10 @@ pub(crate) fn fault(host: &VirtualHost, named: Named<'_>, error: TopologyError) 
             );
             (ReplyCode::ResourceLocked, text)
         }
+        TopologyError::ExclusiveUse(name) => {
+            let what = describe(host, Named::Queue(&name));
+            (ReplyCode::AccessRefused, format!("{what} in exclusive use"))
+        }
         TopologyError::IllegalBinding(illegal) => {
             (ReplyCode::PreconditionFailed, illegal.to_string())
         }
