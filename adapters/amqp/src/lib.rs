@@ -5,6 +5,7 @@
 //! core, and nothing in them panics on, or allocates from, what a peer merely claims.
 
 pub mod codec;
+pub mod consuming;
 pub mod control;
 mod fault;
 pub mod message;

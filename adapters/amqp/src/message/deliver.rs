@@ -11,7 +11,7 @@ use gantry_core::model::{Header, Message, property};
 use std::collections::BTreeMap;
 
 /// A message as AMQP's consumers get it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delivered {
     /// The exchange it was published to; of another protocol's, the one of its topic's name.
     pub exchange: Bytes,

@@ -1,0 +1,393 @@
+//! The consuming half of a channel: consumers, deliveries and what is said of them.
+
+mod outbox;
+#[cfg(test)]
+mod tests;
+mod unsettled;
+
+pub use outbox::{Letter, LetterContent, Outbox};
+
+use crate::Output;
+use crate::codec::method::basic;
+use crate::codec::{ContentMethod, FrameMax, ReplyCode, ShortString, write_content};
+use crate::fault::Fault;
+use crate::message::Delivered;
+use crate::topology::{Named, fault};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use gantry_core::record::RecordView;
+use gantry_core::vhosts::{Consumer, Credit, Dealt, VirtualHost, WorkQueue};
+use gantry_core::{Client, LeaseReceipt, LeaseSession};
+use outbox::Slot;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use unsettled::{Deliveries, Unsettled};
+
+/// What RabbitMQ calls consumers that do not name themselves.
+const TAG_PREFIX: &str = "amq.ctag-";
+
+/// What the channels of a connection share.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// As whom core is asked.
+    pub client: Client,
+    /// The connection's.
+    pub host: Arc<VirtualHost>,
+    /// Where other threads put what is to be written.
+    pub outbox: Arc<Outbox>,
+    /// For messages in the outbox.
+    pub room: Arc<Credit>,
+    /// Longest frame the client takes.
+    pub frame_max: FrameMax,
+}
+
+/// A channel's consumers and deliveries.
+#[derive(Debug)]
+pub struct Consuming {
+    shared: Shared,
+    channel: u16,
+    /// With which its messages return.
+    session: LeaseSession,
+    consumers: BTreeMap<ShortString, (Arc<WorkQueue>, Arc<Consumer>)>,
+    deliveries: Deliveries,
+    /// Of later consumers.
+    prefetch: Option<u32>,
+    /// Of all consumers together.
+    credit: Arc<Credit>,
+}
+
+impl Consuming {
+    /// Of a channel just opened.
+    #[must_use]
+    pub fn new(shared: Shared, channel: u16) -> Self {
+        Self {
+            session: shared.client.lease_session(),
+            shared,
+            channel,
+            consumers: BTreeMap::new(),
+            deliveries: Deliveries::default(),
+            prefetch: None,
+            credit: Credit::of(None),
+        }
+    }
+
+    /// How many messages were sent and not heard of.
+    #[must_use]
+    pub fn unsettled_count(&self) -> usize {
+        self.deliveries.count()
+    }
+
+    /// `basic.qos`
+    ///
+    /// # Errors
+    /// A connection's fault.
+    pub fn limit(&mut self, method: &basic::Qos) -> Result<(), Fault> {
+        if method.prefetch_size != 0 {
+            let text = format!("prefetch_size!=0 ({})", method.prefetch_size);
+            return Err(Fault::new(ReplyCode::NotImplemented, text));
+        }
+        let limit = (method.prefetch_count > 0).then_some(u32::from(method.prefetch_count));
+        if !method.global {
+            self.prefetch = limit;
+            return Ok(());
+        }
+        self.credit.limit_to(limit);
+        self.dispatch_all()
+    }
+
+    /// `basic.consume`; the consumer's tag. [`Consuming::begin`] lets messages come, once the
+    /// client has been told.
+    ///
+    /// # Errors
+    /// A channel's or a connection's fault.
+    pub fn consume(
+        &mut self,
+        method: &basic::Consume,
+        queue: Arc<WorkQueue>,
+    ) -> Result<ShortString, Fault> {
+        let tag = match method.consumer_tag.as_str() {
+            "" => {
+                let id = URL_SAFE_NO_PAD.encode(self.shared.client.unique_id());
+                ShortString::cut(&format!("{TAG_PREFIX}{id}"))
+            }
+            _ => method.consumer_tag.clone(),
+        };
+        if self.consumers.contains_key(&tag) {
+            let text = format!("attempt to reuse consumer tag '{tag}'");
+            return Err(Fault::new(ReplyCode::NotAllowed, text));
+        }
+        let priority = method.arguments.view().get("x-priority");
+        let priority = priority.and_then(|value| i32::try_from(value.integer()?).ok());
+        let consumer = Arc::new(Consumer {
+            session: self.session,
+            priority: priority.unwrap_or(0),
+            is_unacknowledged: method.no_ack,
+            credits: vec![Credit::of(self.prefetch), Arc::clone(&self.credit)],
+            room: Arc::clone(&self.shared.room),
+            is_exclusive: method.exclusive,
+            mailbox: Arc::new(Slot {
+                outbox: Arc::clone(&self.shared.outbox),
+                channel: self.channel,
+                consumer_tag: tag.clone(),
+            }),
+        });
+        let added = self.shared.client.consume(&queue, Arc::clone(&consumer));
+        added.map_err(|error| fault(&self.shared.host, Named::Queue(queue.name()), error))?;
+        self.consumers.insert(tag.clone(), (queue, consumer));
+        Ok(tag)
+    }
+
+    /// Lets messages come to a new consumer.
+    ///
+    /// # Errors
+    /// A failed store.
+    pub fn begin(&self, tag: &ShortString) -> Result<(), Fault> {
+        match self.consumers.get(tag) {
+            Some((queue, _)) => Ok(self.shared.client.dispatch(queue)?),
+            None => Ok(()),
+        }
+    }
+
+    /// `basic.cancel`: nothing more comes for the consumer. What it was sent stays the channel's;
+    /// what waits in the outbox is to be written before [`Consuming::forget`] and the answer.
+    ///
+    /// # Errors
+    /// A failed store.
+    pub fn stop(&self, tag: &ShortString) -> Result<(), Fault> {
+        if let Some((queue, consumer)) = self.consumers.get(tag) {
+            self.shared.client.stop_consuming(queue, consumer)?;
+        }
+        Ok(())
+    }
+
+    /// The consumer is one no more.
+    pub fn forget(&mut self, tag: &ShortString) {
+        self.consumers.remove(tag);
+    }
+
+    /// Writes what another thread has for a consumer.
+    ///
+    /// # Errors
+    /// A failed store.
+    pub fn write(&mut self, letter: Letter, out: &mut impl Output) -> Result<(), Fault> {
+        let Letter {
+            consumer_tag,
+            content,
+            ..
+        } = letter;
+        let messages = match content {
+            LetterContent::Messages(messages) => messages,
+            LetterContent::Cancelled => {
+                self.consumers.remove(&consumer_tag);
+                let method = basic::Cancel {
+                    consumer_tag,
+                    no_wait: true,
+                };
+                crate::codec::ServerMethod::from(method).encode(self.channel, out.head());
+                return Ok(());
+            }
+        };
+        let sent = u32::try_from(messages.len()).unwrap_or(u32::MAX);
+        self.shared.room.give(sent);
+        let Some((queue, consumer)) = self.consumers.get(&consumer_tag).cloned() else {
+            // Its session has ended, and they are back in their queue.
+            return Ok(());
+        };
+        for dealt in messages {
+            let delivery_tag = self.deliveries.next_tag();
+            let (delivered, method) = deliver(&consumer_tag, delivery_tag, &dealt);
+            let method = ContentMethod::Deliver(&method);
+            self.write_content(method, &delivered, out)?;
+            if !consumer.is_unacknowledged {
+                let sent = Unsettled {
+                    queue: Arc::clone(&queue),
+                    receipt: dealt.receipt,
+                    consumer: Some(Arc::clone(&consumer)),
+                };
+                self.deliveries.put(delivery_tag, sent);
+            }
+        }
+        Ok(self.shared.client.dispatch(&queue)?)
+    }
+
+    /// `basic.get`: writes a message, or that there is none.
+    ///
+    /// # Errors
+    /// A failed store.
+    pub fn get(
+        &mut self,
+        method: &basic::Get,
+        queue: &Arc<WorkQueue>,
+        out: &mut impl Output,
+    ) -> Result<(), Fault> {
+        let client = &self.shared.client;
+        let Some(dealt) = client.take_one(queue, self.session)? else {
+            let empty = basic::GetEmpty::default();
+            crate::codec::ServerMethod::from(empty).encode(self.channel, out.head());
+            return Ok(());
+        };
+        let left = client.queue_counts(queue)?.ready;
+        let delivery_tag = self.deliveries.next_tag();
+        let (delivered, deliver) = deliver(&ShortString::default(), delivery_tag, &dealt);
+        let got = basic::GetOk {
+            delivery_tag,
+            redelivered: deliver.redelivered,
+            exchange: deliver.exchange,
+            routing_key: deliver.routing_key,
+            message_count: u32::try_from(left).unwrap_or(u32::MAX),
+        };
+        self.write_content(ContentMethod::GetOk(&got), &delivered, out)?;
+        let sent = Unsettled {
+            queue: Arc::clone(queue),
+            receipt: dealt.receipt,
+            consumer: None,
+        };
+        if method.no_ack {
+            return self.settle(vec![sent]);
+        }
+        self.deliveries.put(delivery_tag, sent);
+        Ok(())
+    }
+
+    /// `basic.ack`
+    ///
+    /// # Errors
+    /// A channel's fault.
+    pub fn ack(&mut self, method: &basic::Ack) -> Result<(), Fault> {
+        let taken = self.deliveries.take(method.delivery_tag, method.multiple)?;
+        self.settle(taken)
+    }
+
+    /// `basic.nack`, and `basic.reject`, which is one without `multiple`. What is not to be
+    /// requeued is done with.
+    ///
+    /// # Errors
+    /// A channel's fault.
+    pub fn nack(&mut self, tag: u64, multiple: bool, requeue: bool) -> Result<(), Fault> {
+        let taken = self.deliveries.take(tag, multiple)?;
+        if requeue {
+            self.requeue(taken)
+        } else {
+            self.settle(taken)
+        }
+    }
+
+    /// `basic.recover`: everything returns to its place.
+    ///
+    /// # Errors
+    /// A connection's fault.
+    pub fn recover(&mut self, requeue: bool) -> Result<(), Fault> {
+        if !requeue {
+            return Err(Fault::new(ReplyCode::NotImplemented, "requeue=false"));
+        }
+        let taken = self.deliveries.take_all();
+        self.requeue(taken)
+    }
+
+    /// Ends with its channel: everything returns to its place before anybody else's turn comes.
+    ///
+    /// # Errors
+    /// A failed store; it has ended nevertheless.
+    pub fn end(&mut self) -> Result<(), Fault> {
+        let consumers = std::mem::take(&mut self.consumers);
+        let consumers: Vec<_> = consumers.into_values().collect();
+        let queues = self.deliveries.queues();
+        self.deliveries.take_all();
+        let client = &self.shared.client;
+        Ok(client.end_consumers(self.session, &consumers, &queues)?)
+    }
+
+    fn settle(&self, taken: Vec<Unsettled>) -> Result<(), Fault> {
+        self.say(taken, |queue, receipts| {
+            self.shared.client.ack(queue.group(), receipts).map(drop)
+        })
+    }
+
+    fn requeue(&self, taken: Vec<Unsettled>) -> Result<(), Fault> {
+        self.say(taken, |queue, receipts| {
+            let client = &self.shared.client;
+            client.give_back(queue.group(), receipts).map(drop)
+        })
+    }
+
+    /// Says the same of all messages, a queue's together, and gives their credit back.
+    fn say(
+        &self,
+        taken: Vec<Unsettled>,
+        say: impl Fn(&WorkQueue, &[LeaseReceipt]) -> Result<(), gantry_core::Error>,
+    ) -> Result<(), Fault> {
+        let mut runs: Vec<(Arc<WorkQueue>, Vec<LeaseReceipt>)> = Vec::new();
+        for sent in taken {
+            if let Some(consumer) = &sent.consumer {
+                consumer.give_credit(1);
+            }
+            let known = runs
+                .iter_mut()
+                .find(|(queue, _)| Arc::ptr_eq(queue, &sent.queue));
+            match known {
+                Some((_, receipts)) => receipts.push(sent.receipt),
+                None => runs.push((sent.queue, vec![sent.receipt])),
+            }
+        }
+        for (queue, receipts) in &runs {
+            say(queue, receipts)?;
+        }
+        // The channel's credit may let messages of others come as well.
+        self.dispatch_all()?;
+        for (queue, _) in &runs {
+            if !self.consumes(queue) {
+                self.shared.client.dispatch(queue)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn consumes(&self, queue: &Arc<WorkQueue>) -> bool {
+        let mut queues = self.consumers.values();
+        queues.any(|(known, _)| Arc::ptr_eq(known, queue))
+    }
+
+    fn dispatch_all(&self) -> Result<(), Fault> {
+        for (queue, _) in self.consumers.values() {
+            self.shared.client.dispatch(queue)?;
+        }
+        Ok(())
+    }
+
+    fn write_content(
+        &self,
+        method: ContentMethod<'_>,
+        delivered: &Delivered,
+        out: &mut impl Output,
+    ) -> Result<(), Fault> {
+        let (limit, properties) = (self.shared.frame_max, &delivered.properties);
+        let written = write_content(
+            self.channel,
+            limit,
+            method,
+            properties,
+            &delivered.body,
+            out,
+        );
+        written.map_err(|error| Fault::new(ReplyCode::ResourceError, error))
+    }
+}
+
+/// A message as it is delivered.
+fn deliver(consumer_tag: &ShortString, tag: u64, dealt: &Dealt) -> (Delivered, basic::Deliver) {
+    let record = RecordView::parse(&dealt.message.bytes);
+    let delivered = match &record {
+        Ok(record) => Delivered::of(&record.to_message(), record.topic()),
+        // Core hands out records only.
+        Err(_) => Delivered::default(),
+    };
+    let text = |bytes: &bytes::Bytes| ShortString::cut(&String::from_utf8_lossy(bytes));
+    let method = basic::Deliver {
+        consumer_tag: consumer_tag.clone(),
+        delivery_tag: tag,
+        redelivered: dealt.attempt > 1,
+        exchange: text(&delivered.exchange),
+        routing_key: text(&delivered.routing_key),
+    };
+    (delivered, method)
+}

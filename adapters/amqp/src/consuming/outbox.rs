@@ -1,0 +1,86 @@
+//! What other threads have for a connection to write.
+
+use crate::codec::ShortString;
+use futures_util::task::AtomicWaker;
+use gantry_core::vhosts::{Dealt, Mailbox};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::Arc;
+use std::task::Waker;
+
+/// Something for a consumer of the connection.
+#[derive(Debug)]
+pub struct Letter {
+    /// Of the consumer.
+    pub channel: u16,
+    /// The consumer's, on that channel.
+    pub consumer_tag: ShortString,
+    /// What it is.
+    pub content: LetterContent,
+}
+
+/// What a consumer is told.
+#[derive(Debug)]
+pub enum LetterContent {
+    /// Messages, in order.
+    Messages(Vec<Dealt>),
+    /// That there will be no more: its queue is gone.
+    Cancelled,
+}
+
+/// A connection's letters, in the order they came.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    letters: Mutex<VecDeque<Letter>>,
+    waker: AtomicWaker,
+}
+
+impl Outbox {
+    /// All there are; the connection is woken by the next.
+    #[must_use]
+    pub fn take(&self, waker: &Waker) -> VecDeque<Letter> {
+        // In this order: what comes in between wakes.
+        self.waker.register(waker);
+        mem::take(&mut *self.letters.lock())
+    }
+
+    /// All there are.
+    #[must_use]
+    pub fn take_now(&self) -> VecDeque<Letter> {
+        mem::take(&mut *self.letters.lock())
+    }
+
+    fn put(&self, letter: Letter) {
+        self.letters.lock().push_back(letter);
+        self.waker.wake();
+    }
+}
+
+/// A consumer's way into its connection's outbox.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) channel: u16,
+    pub(super) consumer_tag: ShortString,
+}
+
+impl Slot {
+    fn put(&self, content: LetterContent) {
+        self.outbox.put(Letter {
+            channel: self.channel,
+            consumer_tag: self.consumer_tag.clone(),
+            content,
+        });
+    }
+}
+
+impl Mailbox for Slot {
+    fn deliver(&self, messages: Vec<Dealt>) {
+        self.put(LetterContent::Messages(messages));
+    }
+
+    fn cancel(&self) {
+        self.put(LetterContent::Cancelled);
+    }
+}

@@ -1,0 +1,85 @@
+//! What a channel has sent and not heard of.
+
+use crate::codec::ReplyCode;
+use crate::fault::Fault;
+use gantry_core::LeaseReceipt;
+use gantry_core::vhosts::{Consumer, WorkQueue};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A message that was sent.
+#[derive(Clone, Debug)]
+pub(super) struct Unsettled {
+    pub(super) queue: Arc<WorkQueue>,
+    pub(super) receipt: LeaseReceipt,
+    /// Whose credit it takes; nobody's that was asked for by `basic.get`.
+    pub(super) consumer: Option<Arc<Consumer>>,
+}
+
+/// Those of a channel, by delivery tag.
+#[derive(Debug, Default)]
+pub(super) struct Deliveries {
+    last_tag: u64,
+    open: BTreeMap<u64, Unsettled>,
+}
+
+impl Deliveries {
+    /// The next tag: 1 is the first.
+    pub(super) const fn next_tag(&mut self) -> u64 {
+        self.last_tag += 1;
+        self.last_tag
+    }
+
+    /// Waits for what becomes of a message that was sent.
+    pub(super) fn put(&mut self, tag: u64, sent: Unsettled) {
+        self.open.insert(tag, sent);
+    }
+
+    /// Takes the message of a tag, or with `multiple` all up to it; 0 means all there are.
+    ///
+    /// # Errors
+    /// There is none of that tag.
+    pub(super) fn take(&mut self, tag: u64, multiple: bool) -> Result<Vec<Unsettled>, Fault> {
+        if !multiple {
+            let sent = self.open.remove(&tag);
+            return Ok(vec![sent.ok_or_else(|| unknown(tag))?]);
+        }
+        if tag == 0 {
+            return Ok(self.take_all());
+        }
+        if !self.open.contains_key(&tag) {
+            return Err(unknown(tag));
+        }
+        let mut rest = self.open.split_off(&tag);
+        let mut taken = std::mem::take(&mut self.open);
+        if let Some(sent) = rest.remove(&tag) {
+            taken.insert(tag, sent);
+        }
+        self.open = rest;
+        Ok(taken.into_values().collect())
+    }
+
+    pub(super) fn take_all(&mut self) -> Vec<Unsettled> {
+        std::mem::take(&mut self.open).into_values().collect()
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.open.len()
+    }
+
+    /// The queues that messages are of, each once.
+    pub(super) fn queues(&self) -> Vec<Arc<WorkQueue>> {
+        let mut queues: Vec<Arc<WorkQueue>> = Vec::new();
+        for sent in self.open.values() {
+            if !queues.iter().any(|known| Arc::ptr_eq(known, &sent.queue)) {
+                queues.push(Arc::clone(&sent.queue));
+            }
+        }
+        queues
+    }
+}
+
+fn unknown(tag: u64) -> Fault {
+    let text = format!("unknown delivery tag {tag}");
+    Fault::new(ReplyCode::PreconditionFailed, text)
+}
