@@ -12,9 +12,7 @@ use crate::codec::method::basic;
 use crate::codec::{ContentMethod, FrameMax, ReplyCode, ShortString, write_content};
 use crate::fault::Fault;
 use crate::message::Delivered;
-use crate::topology::{Named, fault};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use crate::topology::{Named, fault, made_up_name};
 use gantry_core::record::RecordView;
 use gantry_core::vhosts::{Consumer, Credit, Dealt, VirtualHost, WorkQueue};
 use gantry_core::{Client, LeaseReceipt, LeaseSession};
@@ -106,10 +104,7 @@ impl Consuming {
         queue: Arc<WorkQueue>,
     ) -> Result<ShortString, Fault> {
         let tag = match method.consumer_tag.as_str() {
-            "" => {
-                let id = URL_SAFE_NO_PAD.encode(self.shared.client.unique_id());
-                ShortString::cut(&format!("{TAG_PREFIX}{id}"))
-            }
+            "" => ShortString::cut(&made_up_name(&self.shared.client, TAG_PREFIX)),
             _ => method.consumer_tag.clone(),
         };
         if self.consumers.contains_key(&tag) {

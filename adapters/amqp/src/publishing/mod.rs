@@ -10,7 +10,7 @@ use crate::codec::method::basic;
 use crate::codec::{Content, PropertyList, ReplyCode, TableView};
 use crate::fault::Fault;
 use crate::message::{MessageFault, Published};
-use crate::topology::{Named, fault};
+use crate::topology::{LIFE_MS_MAX, Named, fault};
 use gantry_core::batch::crc32c;
 use gantry_core::model::{QueueId, Timestamp};
 use gantry_core::vhosts::{Home, Route, TopologyError, VirtualHost, WorkQueue};
@@ -19,9 +19,6 @@ use keys::Keys;
 use routable::Headers;
 use std::net::SocketAddr;
 use std::sync::Arc;
-
-/// Longest expiration in milliseconds: ten years of 365 days.
-const EXPIRATION_MAX: u64 = 315_360_000_000;
 
 /// Who publishes.
 #[derive(Clone, Debug)]
@@ -185,7 +182,7 @@ fn check_expiration(text: &[u8]) -> Result<(), Fault> {
     if is_negative && millis > 0 {
         return refuse(format!("{{value_negative,-{digits}}}"));
     }
-    if millis > EXPIRATION_MAX {
+    if millis > LIFE_MS_MAX {
         return refuse(format!("{{value_too_large,{digits}}}"));
     }
     Ok(())

@@ -7,6 +7,7 @@ use crate::codec::table::Value;
 use crate::codec::{ReplyCode, TableView};
 use crate::fault::Fault;
 use gantry_core::routing::{Binding, Destination, ExchangeKind, ExchangeSpec, HashOn};
+use gantry_core::vhosts::TopologyError;
 use std::sync::Arc;
 
 const ALTERNATE: &str = "alternate-exchange";
@@ -152,8 +153,8 @@ impl Topology {
         match self.host.exchange(name) {
             Some(_) => Ok(()),
             None => {
-                let what = self.describe(Named::Exchange(name));
-                Err(Fault::new(ReplyCode::NotFound, format!("no {what}")))
+                let missing = TopologyError::NoExchange(name.into());
+                Err(self.fault(Named::Exchange(name), missing))
             }
         }
     }

@@ -11,6 +11,8 @@ mod tests;
 use crate::codec::ReplyCode;
 use crate::fault::Fault;
 pub(crate) use arguments::{type_name, value_of};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 pub(crate) use faults::{Named, fault};
 
 use faults::describe;
@@ -21,6 +23,9 @@ use std::sync::Arc;
 
 /// What names begin with that only the server gives.
 const RESERVED_PREFIX: &str = "amq.";
+/// Longest a message, a queue's messages or a queue may be told to live, in milliseconds: ten years
+/// of 365 days, as RabbitMQ has it.
+pub(crate) const LIFE_MS_MAX: u64 = 315_360_000_000;
 
 /// One connection's hand in a virtual host.
 #[derive(Clone, Debug)]
@@ -58,6 +63,11 @@ impl Topology {
     fn fault(&self, named: Named<'_>, error: TopologyError) -> Fault {
         fault(&self.host, named, error)
     }
+}
+
+/// A name that nobody had before: `prefix` and 22 characters.
+pub(crate) fn made_up_name(client: &Client, prefix: &str) -> String {
+    format!("{prefix}{}", URL_SAFE_NO_PAD.encode(client.unique_id()))
 }
 
 /// A name without line ends, which RabbitMQ strips.

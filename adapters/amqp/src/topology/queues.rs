@@ -1,19 +1,19 @@
 //! The methods of class 50.
 
 use super::arguments::{arguments_of, type_name};
-use super::{Named, RESERVED_PREFIX, Topology, on_default_exchange, stripped};
+use super::{
+    LIFE_MS_MAX, Named, RESERVED_PREFIX, Topology, made_up_name, on_default_exchange, stripped,
+};
 use crate::codec::method::queue;
 use crate::codec::table::Value;
 use crate::codec::{ReplyCode, ShortString, TableView};
 use crate::fault::Fault;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gantry_core::routing::{Binding, Destination};
 use gantry_core::vhosts::{DeleteOnly, QueueSpec, TopologyError, WorkQueue};
 use std::sync::Arc;
 
-/// Longest expiration, in milliseconds: ten years of 365 days, as RabbitMQ has it.
-const MILLIS_MAX: i64 = 315_360_000_000;
+/// What names of queues begin with that their clients leave to the server.
+const MADE_UP_PREFIX: &str = "amq.gen-";
 /// Greatest `x-max-priority`.
 const PRIORITY_MAX: i64 = 255;
 const OVERFLOWS: [&str; 3] = ["drop-head", "reject-publish", "reject-publish-dlx"];
@@ -33,7 +33,7 @@ impl Topology {
         let queue = if method.passive {
             self.queue(name)?
         } else if name.is_empty() {
-            self.make_queue(&self.made_up_name(), method)?
+            self.make_queue(&made_up_name(&self.client, MADE_UP_PREFIX), method)?
         } else {
             self.make_queue(name, method)?
         };
@@ -65,12 +65,6 @@ impl Topology {
         let declared = self.client.declare_queue(&self.host, name, spec, asking);
         let (queue, _) = declared.map_err(|error| self.fault(Named::Queue(name), error))?;
         Ok(queue)
-    }
-
-    /// `amq.gen-` and 22 characters nobody had before.
-    fn made_up_name(&self) -> String {
-        let id = URL_SAFE_NO_PAD.encode(self.client.unique_id());
-        format!("{RESERVED_PREFIX}gen-{id}")
     }
 
     /// A queue this connection may use.
@@ -293,7 +287,7 @@ fn not_negative(number: i64) -> Result<(), String> {
 fn millis(value: Value<'_>) -> Result<(), String> {
     let number = integer(value)?;
     not_negative(number)?;
-    if number > MILLIS_MAX {
+    if number.unsigned_abs() > LIFE_MS_MAX {
         return Err(format!("{{value_too_large,{number}}}"));
     }
     Ok(())
