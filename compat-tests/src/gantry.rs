@@ -23,6 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const GLANCE: Duration = Duration::from_millis(2);
 /// Sections of the configuration whose address the server is told; 0 is any free port.
 const LISTENERS: &[(&str, &str)] = &[
+    ("amqp", "amqp.listen"),
     ("kafka", "kafka.listen"),
     ("namesrv", "namesrv.listen"),
     ("remoting", "remoting.listen"),
@@ -135,6 +136,14 @@ impl Gantry {
     /// The server has no such listener.
     pub fn kafka(&self) -> Result<String> {
         self.endpoint("kafka")
+    }
+
+    /// The address of AMQP's listener.
+    ///
+    /// # Errors
+    /// The server has no such listener.
+    pub fn amqp(&self) -> Result<String> {
+        self.endpoint("amqp")
     }
 
     /// RocketMQ's NameServer address.

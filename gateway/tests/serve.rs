@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 
-const LISTENERS: [&str; 5] = ["admin", "kafka", "namesrv", "remoting", "vip"];
+const LISTENERS: [&str; 6] = ["admin", "amqp", "kafka", "namesrv", "remoting", "vip"];
 
 fn gantry() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gantry"));
@@ -32,6 +32,7 @@ fn serve_command(home: &Path, settings: &[&str]) -> Command {
         .arg(home.join("data"));
     for key in [
         "kafka.listen",
+        "amqp.listen",
         "namesrv.listen",
         "remoting.listen",
         "remoting.vip_listen",

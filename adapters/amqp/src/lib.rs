@@ -1,19 +1,26 @@
 //! AMQP 0-9-1 as RabbitMQ speaks it.
 //!
-//! So far this is the codec and channel 0, both sans I/O, and over core what is declared, published
-//! and consumed; no connection serves them yet. Codec and channel 0 know no socket, no clock and no
-//! core, and nothing in them panics on, or allocates from, what a peer merely claims.
+//! Codec and channel 0 are sans I/O: they know no socket, no clock and no core. What is declared,
+//! published and consumed stands over core, and a connection puts it all together on the stream
+//! driver. Nothing panics on, or allocates from, what a peer merely claims.
 
+mod channel;
 pub mod codec;
+mod config;
+mod connection;
 pub mod consuming;
 pub mod control;
 mod fault;
 pub mod message;
 mod output;
 pub mod publishing;
+mod server;
 #[cfg(test)]
 mod testdata;
 pub mod topology;
 
+pub use config::{Config, User};
+pub use connection::{AmqpConnection, Ended, Item};
 pub use fault::Fault;
 pub use output::Output;
+pub use server::Server;

@@ -1,6 +1,6 @@
 //! What a protocol tells the driver.
 
-use crate::{Outgoing, Replies};
+use crate::{Closed, Outgoing, Replies};
 use bytes::BytesMut;
 use std::task::{Context, Poll};
 use std::vec::Drain;
@@ -72,5 +72,17 @@ pub trait Protocol: Sized {
     ) -> Poll<Result<(), Self::Error>> {
         let _ = (context, notice);
         Poll::Pending
+    }
+
+    /// Whether a peer that has read everything may be silent for as long as it likes, as where the
+    /// protocol has its own way to find out that it is dead.
+    fn may_be_silent(&self) -> bool {
+        false
+    }
+
+    /// The connection has ended; what it holds is to be let go of. What is written to `farewell`
+    /// goes after all that is written, unless the stream is gone.
+    fn end(&mut self, closed: &Closed<Self::Error>, farewell: &mut Outgoing) {
+        let _ = (closed, farewell);
     }
 }

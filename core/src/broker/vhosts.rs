@@ -195,6 +195,25 @@ impl Client {
         Ok(ready)
     }
 
+    /// Deletes a queue that has lost its last consumer, unless it has found another.
+    ///
+    /// # Errors
+    /// A failed store.
+    pub fn delete_abandoned(
+        &self,
+        host: &VirtualHost,
+        queue: &WorkQueue,
+    ) -> Result<(), TopologyError> {
+        let mut declared = host.write();
+        let known = declared.queues.get(queue.name()).cloned();
+        match known.filter(|known| std::ptr::eq(&**known, queue)) {
+            Some(known) if known.consumer_count() == 0 => {
+                self.drop_queue(host, &mut declared, &known)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Deletes what a connection that ends has to itself.
     ///
     /// # Errors

@@ -42,6 +42,11 @@ impl Credit {
         self.left.fetch_add(count.into(), Ordering::AcqRel);
     }
 
+    /// Takes so many, whether they are there or not.
+    pub fn charge(&self, count: u32) {
+        self.left.fetch_sub(count.into(), Ordering::AcqRel);
+    }
+
     fn take(&self) -> bool {
         let less = |left: i64| (left > 0).then(|| left - 1);
         let taken = self

@@ -37,6 +37,7 @@ pub(crate) struct Config {
     pub(crate) namesrv: NameServer,
     pub(crate) remoting: Remoting,
     pub(crate) kafka: Kafka,
+    pub(crate) amqp: Amqp,
     pub(crate) admin: Admin,
 }
 
@@ -46,7 +47,7 @@ pub(crate) struct Config {
 pub(crate) enum Role {
     /// RocketMQ's NameServer; alone it opens no store.
     Namesrv,
-    /// The store, with RocketMQ's and Kafka's listeners.
+    /// The store, with the listeners of RocketMQ, Kafka and AMQP.
     Broker,
 }
 
@@ -142,6 +143,15 @@ pub(crate) struct Kafka {
     pub(crate) protocol: gantry_kafka::Config,
 }
 
+/// AMQP 0-9-1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Amqp {
+    pub(crate) listen: SocketAddr,
+    pub(crate) tls: crate::tls::Config,
+    pub(crate) protocol: gantry_amqp::Config,
+}
+
 /// What operators ask over HTTP: `/healthz` and `/metrics`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -175,7 +185,18 @@ impl Default for Config {
             namesrv: NameServer::default(),
             remoting: Remoting::default(),
             kafka: Kafka::default(),
+            amqp: Amqp::default(),
             admin: Admin::default(),
+        }
+    }
+}
+
+impl Default for Amqp {
+    fn default() -> Self {
+        Self {
+            listen: loopback(5672),
+            tls: crate::tls::Config::default(),
+            protocol: gantry_amqp::Config::default(),
         }
     }
 }

@@ -29,6 +29,7 @@ pub(crate) struct Endpoints {
 pub(crate) struct Gates {
     pub(crate) namesrv: Arc<Gate>,
     pub(crate) remoting: Arc<Gate>,
+    pub(crate) amqp: Arc<Gate>,
 }
 
 /// What connections to the broker are served by, and how others hear of it.
@@ -38,6 +39,7 @@ pub(crate) struct BrokerEndpoints {
     pub(crate) remoting: Arc<BrokerRole>,
     pub(crate) registrar: Arc<Registrar>,
     pub(crate) kafka: Arc<gantry_kafka::Server>,
+    pub(crate) amqp: Arc<gantry_amqp::Server>,
 }
 
 impl Endpoints {
@@ -61,6 +63,7 @@ impl Endpoints {
             gates: Gates {
                 namesrv: Arc::new(Gate::new("namesrv", &config.namesrv.tls)?),
                 remoting: Arc::new(Gate::new("remoting", &config.remoting.tls)?),
+                amqp: Arc::new(Gate::new("amqp", &config.amqp.tls)?),
             },
         };
         if config.has(Role::Namesrv) {
@@ -122,7 +125,10 @@ impl BrokerEndpoints {
             config.remoting.registration.clone(),
             clock,
         );
+        let amqp = config.amqp.protocol.clone();
+        let amqp = gantry_amqp::Server::new(client.clone(), amqp, Arc::clone(clock));
         Ok(Self {
+            amqp,
             store: store.clone(),
             remoting: BrokerRole::new(client, remoting, Arc::clone(clock)),
             registrar,

@@ -17,6 +17,7 @@ pub(crate) enum Bound {
     Remoting,
     Vip,
     Kafka,
+    Amqp,
     Admin,
 }
 
@@ -28,6 +29,7 @@ impl Bound {
             Self::Remoting => "remoting",
             Self::Vip => "vip",
             Self::Kafka => "kafka",
+            Self::Amqp => "amqp",
             Self::Admin => "admin",
         }
     }
@@ -55,6 +57,7 @@ impl Listeners {
             sockets.push((Bound::Remoting, remoting));
             sockets.push((Bound::Vip, vip));
             sockets.push((Bound::Kafka, bind("kafka.listen", config.kafka.listen)?));
+            sockets.push((Bound::Amqp, bind("amqp.listen", config.amqp.listen)?));
         }
         sockets.push((Bound::Admin, bind("admin.listen", config.admin.listen)?));
         Ok(Self { sockets })

@@ -6,6 +6,7 @@ use super::listeners::Bound;
 use crate::config::Config;
 use crate::tls::{Admitted, Gate};
 use anyhow::{Context, Result, anyhow};
+use gantry_amqp::AmqpConnection;
 use gantry_connection::{Connections, Limits, Permit, Protocol, Shutdown};
 use gantry_kafka::KafkaConnection;
 use gantry_remoting::BrokerConnection;
@@ -213,9 +214,14 @@ async fn serve(
             let closed = gantry_connection::run(stream, protocol, limits, shutdown).await;
             tracing::debug!(%peer, listener, %closed, "connection closed");
         }
+        (Bound::Amqp, _, Some(broker)) => {
+            let protocol = || AmqpConnection::new(Arc::clone(&broker.amqp), peer);
+            let gate = &endpoints.gates.amqp;
+            admit_and_run(gate, stream, (bound, peer), protocol, limits, shutdown).await;
+        }
         // Served where it is accepted.
         (Bound::Admin, _, _) => {}
-        (Bound::NameServer | Bound::Remoting | Bound::Vip | Bound::Kafka, _, _) => {}
+        (Bound::NameServer | Bound::Remoting | Bound::Vip | Bound::Kafka | Bound::Amqp, _, _) => {}
     }
 }
 

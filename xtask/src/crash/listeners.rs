@@ -4,7 +4,8 @@ use anyhow::{Context as _, Result};
 use std::net::{Ipv4Addr, TcpListener};
 
 /// Settings of the listeners.
-const KEYS: [&str; 5] = [
+const KEYS: [&str; 6] = [
+    "amqp.listen",
     "kafka.listen",
     "namesrv.listen",
     "remoting.listen",

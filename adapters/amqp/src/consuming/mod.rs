@@ -19,10 +19,13 @@ use gantry_core::{Client, LeaseReceipt, LeaseSession};
 use outbox::Slot;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use unsettled::{Deliveries, Unsettled};
+use unsettled::Deliveries;
+pub use unsettled::{Taken, Unsettled};
 
 /// What RabbitMQ calls consumers that do not name themselves.
 const TAG_PREFIX: &str = "amq.ctag-";
+/// Bytes of a message that count as another one.
+const ROOM_BYTES: usize = 4096;
 
 /// What the channels of a connection share.
 #[derive(Clone, Debug)]
@@ -37,6 +40,8 @@ pub struct Shared {
     pub room: Arc<Credit>,
     /// Longest frame the client takes.
     pub frame_max: FrameMax,
+    /// Whether the client wants to know that a consumer's queue is gone.
+    pub takes_cancel: bool,
 }
 
 /// A channel's consumers and deliveries.
@@ -52,6 +57,8 @@ pub struct Consuming {
     prefetch: Option<u32>,
     /// Of all consumers together.
     credit: Arc<Credit>,
+    /// Whether that was ever a limit.
+    is_limited: bool,
 }
 
 impl Consuming {
@@ -66,7 +73,14 @@ impl Consuming {
             deliveries: Deliveries::default(),
             prefetch: None,
             credit: Credit::of(None),
+            is_limited: false,
         }
+    }
+
+    /// How many consumers there are.
+    #[must_use]
+    pub fn consumer_count(&self) -> usize {
+        self.consumers.len()
     }
 
     /// How many messages were sent and not heard of.
@@ -90,6 +104,7 @@ impl Consuming {
             return Ok(());
         }
         self.credit.limit_to(limit);
+        self.is_limited = true;
         self.dispatch_all()
     }
 
@@ -122,6 +137,7 @@ impl Consuming {
             is_exclusive: method.exclusive,
             mailbox: Arc::new(Slot {
                 outbox: Arc::clone(&self.shared.outbox),
+                room: Arc::clone(&self.shared.room),
                 channel: self.channel,
                 consumer_tag: tag.clone(),
             }),
@@ -155,9 +171,26 @@ impl Consuming {
         Ok(())
     }
 
-    /// The consumer is one no more.
-    pub fn forget(&mut self, tag: &ShortString) {
-        self.consumers.remove(tag);
+    /// The consumer is one no more. Its queue may go with it.
+    ///
+    /// # Errors
+    /// A failed store.
+    pub fn forget(&mut self, tag: &ShortString) -> Result<(), Fault> {
+        match self.consumers.remove(tag) {
+            Some((queue, _)) => self.delete_if_abandoned(&queue),
+            None => Ok(()),
+        }
+    }
+
+    /// Deletes a queue that goes with its last consumer, once that has gone.
+    fn delete_if_abandoned(&self, queue: &WorkQueue) -> Result<(), Fault> {
+        let Shared { client, host, .. } = &self.shared;
+        if queue.spec().is_auto_delete && queue.consumer_count() == 0 {
+            client
+                .delete_abandoned(host, queue)
+                .map_err(|error| fault(host, Named::Queue(queue.name()), error))?;
+        }
+        Ok(())
     }
 
     /// Writes what another thread has for a consumer.
@@ -174,6 +207,9 @@ impl Consuming {
             LetterContent::Messages(messages) => messages,
             LetterContent::Cancelled => {
                 self.consumers.remove(&consumer_tag);
+                if !self.shared.takes_cancel {
+                    return Ok(());
+                }
                 let method = basic::Cancel {
                     consumer_tag,
                     no_wait: true,
@@ -182,8 +218,7 @@ impl Consuming {
                 return Ok(());
             }
         };
-        let sent = u32::try_from(messages.len()).unwrap_or(u32::MAX);
-        self.shared.room.give(sent);
+        self.shared.room.give(letter_room(&messages));
         let Some((queue, consumer)) = self.consumers.get(&consumer_tag).cloned() else {
             // Its session has ended, and they are back in their queue.
             return Ok(());
@@ -238,33 +273,45 @@ impl Consuming {
             consumer: None,
         };
         if method.no_ack {
-            return self.settle(vec![sent]);
+            return self.settle(vec![(delivery_tag, sent)]);
         }
         self.deliveries.put(delivery_tag, sent);
         Ok(())
     }
 
-    /// `basic.ack`
+    /// Takes the message of a tag, or with `multiple` all up to it, for [`Consuming::settle`],
+    /// [`Consuming::requeue`] or [`Consuming::put_back`].
     ///
     /// # Errors
     /// A channel's fault.
-    pub fn ack(&mut self, method: &basic::Ack) -> Result<(), Fault> {
-        let taken = self.deliveries.take(method.delivery_tag, method.multiple)?;
-        self.settle(taken)
+    pub fn take(&mut self, tag: u64, multiple: bool) -> Result<Taken, Fault> {
+        self.deliveries.take(tag, multiple)
     }
 
-    /// `basic.nack`, and `basic.reject`, which is one without `multiple`. What is not to be
-    /// requeued is done with.
+    /// They are unacknowledged as before.
+    pub fn put_back(&mut self, taken: Taken) {
+        self.deliveries.put_back(taken);
+    }
+
+    /// They are done with.
     ///
     /// # Errors
-    /// A channel's fault.
-    pub fn nack(&mut self, tag: u64, multiple: bool, requeue: bool) -> Result<(), Fault> {
-        let taken = self.deliveries.take(tag, multiple)?;
-        if requeue {
-            self.requeue(taken)
-        } else {
-            self.settle(taken)
-        }
+    /// A failed store.
+    pub fn settle(&self, taken: Taken) -> Result<(), Fault> {
+        self.say(taken, |queue, receipts| {
+            self.shared.client.ack(queue.group(), receipts).map(drop)
+        })
+    }
+
+    /// They return to their places.
+    ///
+    /// # Errors
+    /// A failed store.
+    pub fn requeue(&self, taken: Taken) -> Result<(), Fault> {
+        self.say(taken, |queue, receipts| {
+            let client = &self.shared.client;
+            client.give_back(queue.group(), receipts).map(drop)
+        })
     }
 
     /// `basic.recover`: everything returns to its place.
@@ -289,48 +336,52 @@ impl Consuming {
         let queues = self.deliveries.queues();
         self.deliveries.take_all();
         let client = &self.shared.client;
-        Ok(client.end_consumers(self.session, &consumers, &queues)?)
+        let ended = client.end_consumers(self.session, &consumers, &queues);
+        let deleted = consumers
+            .iter()
+            .map(|(queue, _)| self.delete_if_abandoned(queue))
+            .fold(Ok(()), Result::and);
+        ended?;
+        deleted
     }
 
-    fn settle(&self, taken: Vec<Unsettled>) -> Result<(), Fault> {
-        self.say(taken, |queue, receipts| {
-            self.shared.client.ack(queue.group(), receipts).map(drop)
-        })
-    }
-
-    fn requeue(&self, taken: Vec<Unsettled>) -> Result<(), Fault> {
-        self.say(taken, |queue, receipts| {
-            let client = &self.shared.client;
-            client.give_back(queue.group(), receipts).map(drop)
-        })
+    /// Lets go of what another thread has for a channel that has ended.
+    pub fn discard(room: &Credit, letter: &Letter) {
+        if let LetterContent::Messages(messages) = &letter.content {
+            room.give(letter_room(messages));
+        }
     }
 
     /// Says the same of all messages, a queue's together, and gives their credit back.
     fn say(
         &self,
-        taken: Vec<Unsettled>,
+        taken: Taken,
         say: impl Fn(&WorkQueue, &[LeaseReceipt]) -> Result<(), gantry_core::Error>,
     ) -> Result<(), Fault> {
         let mut runs: Vec<(Arc<WorkQueue>, Vec<LeaseReceipt>)> = Vec::new();
-        for sent in taken {
-            if let Some(consumer) = &sent.consumer {
-                consumer.give_credit(1);
-            }
-            let known = runs
-                .iter_mut()
-                .find(|(queue, _)| Arc::ptr_eq(queue, &sent.queue));
-            match known {
+        let mut consumers = Vec::with_capacity(taken.len());
+        for (_, sent) in taken {
+            consumers.extend(sent.consumer);
+            let mut known = runs.iter_mut();
+            match known.find(|(queue, _)| Arc::ptr_eq(queue, &sent.queue)) {
                 Some((_, receipts)) => receipts.push(sent.receipt),
                 None => runs.push((sent.queue, vec![sent.receipt])),
             }
         }
-        for (queue, receipts) in &runs {
-            say(queue, receipts)?;
+        let said = runs
+            .iter()
+            .map(|(queue, receipts)| say(queue, receipts))
+            .fold(Ok(()), Result::and);
+        for consumer in consumers {
+            consumer.give_credit(1);
         }
-        // The channel's credit may let messages of others come as well.
-        self.dispatch_all()?;
+        said?;
+        if self.is_limited {
+            // Messages of other queues may come as well.
+            self.dispatch_all()?;
+        }
         for (queue, _) in &runs {
-            if !self.consumes(queue) {
+            if !self.is_limited || !self.consumes(queue) {
                 self.shared.client.dispatch(queue)?;
             }
         }
@@ -366,6 +417,22 @@ impl Consuming {
         );
         written.map_err(|error| Fault::new(ReplyCode::ResourceError, error))
     }
+}
+
+/// What messages take of a connection's room: as much as they were dealt for, and one more for
+/// every full 4 KiB of each.
+fn letter_room(messages: &[Dealt]) -> u32 {
+    let surplus = messages
+        .iter()
+        .map(room_beyond_one)
+        .fold(0, u32::saturating_add);
+    u32::try_from(messages.len())
+        .unwrap_or(u32::MAX)
+        .saturating_add(surplus)
+}
+
+fn room_beyond_one(dealt: &Dealt) -> u32 {
+    u32::try_from(dealt.message.bytes.len() / ROOM_BYTES).unwrap_or(u32::MAX)
 }
 
 /// A message as it is delivered.

@@ -1,8 +1,9 @@
 //! What other threads have for a connection to write.
 
+use super::room_beyond_one;
 use crate::codec::ShortString;
 use futures_util::task::AtomicWaker;
-use gantry_core::vhosts::{Dealt, Mailbox};
+use gantry_core::vhosts::{Credit, Dealt, Mailbox};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::mem;
@@ -61,6 +62,8 @@ impl Outbox {
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) outbox: Arc<Outbox>,
+    /// That the messages are dealt for, each as one.
+    pub(super) room: Arc<Credit>,
     pub(super) channel: u16,
     pub(super) consumer_tag: ShortString,
 }
@@ -77,6 +80,8 @@ impl Slot {
 
 impl Mailbox for Slot {
     fn deliver(&self, messages: Vec<Dealt>) {
+        let surplus = messages.iter().map(room_beyond_one);
+        self.room.charge(surplus.fold(0, u32::saturating_add));
         self.put(LetterContent::Messages(messages));
     }
 

@@ -37,6 +37,7 @@ impl World {
             outbox: Arc::default(),
             room: Credit::of(Some(1_000)),
             frame_max: FrameMax::LEAST,
+            takes_cancel: true,
         };
         let world = Self {
             _directory: directory,
@@ -121,11 +122,13 @@ impl Channel {
     }
 
     fn ack(&mut self, delivery_tag: u64, multiple: bool) -> Result<(), Fault> {
-        let method = basic::Ack {
-            delivery_tag,
-            multiple,
-        };
-        self.consuming.ack(&method)
+        let taken = self.consuming.take(delivery_tag, multiple)?;
+        self.consuming.settle(taken)
+    }
+
+    fn requeue(&mut self, delivery_tag: u64, multiple: bool) {
+        let taken = self.consuming.take(delivery_tag, multiple).unwrap();
+        self.consuming.requeue(taken).unwrap();
     }
 
     /// What was written since this was last asked, in short.
@@ -219,10 +222,10 @@ fn what_is_requeued_comes_again_in_its_order_and_says_so() {
     world.publish(0..4);
     world.flush(&mut [&mut channel]);
     assert_eq!(channel.said().len(), 3);
-    channel.consuming.nack(2, true, true).unwrap();
+    channel.requeue(2, true);
     world.flush(&mut [&mut channel]);
     assert_eq!(channel.said(), ["4 to a again: 0", "5 to a again: 1"]);
-    channel.consuming.nack(4, false, false).unwrap();
+    channel.ack(4, false).unwrap();
     world.flush(&mut [&mut channel]);
     assert_eq!(channel.said(), ["6 to a: 3"], "0 is done with");
     channel.consuming.recover(true).unwrap();
@@ -273,7 +276,7 @@ fn a_consumer_that_is_cancelled_keeps_what_was_on_its_way() {
     channel.consuming.stop(&tag).unwrap();
     world.publish(2..3);
     world.flush(&mut [&mut channel]);
-    channel.consuming.forget(&tag);
+    channel.consuming.forget(&tag).unwrap();
     assert_eq!(channel.said(), ["1 to a: 0", "2 to a: 1"]);
     assert_eq!(channel.ack(2, true), Ok(()));
     let counts = world.client.queue_counts(&world.queue()).unwrap();
@@ -293,7 +296,7 @@ fn one_message_is_got_at_a_time() {
     assert_eq!(got(&mut channel, &get), "empty");
     world.publish(0..3);
     assert_eq!(got(&mut channel, &get), "1 got, 2 left: 0");
-    channel.consuming.nack(1, false, true).unwrap();
+    channel.requeue(1, false);
     assert_eq!(got(&mut channel, &get), "2 got, 2 left again: 0");
     let no_ack = basic::Get {
         no_ack: true,

@@ -7,9 +7,12 @@ use gantry_core::vhosts::{Consumer, WorkQueue};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// Messages with their delivery tags.
+pub type Taken = Vec<(u64, Unsettled)>;
+
 /// A message that was sent.
 #[derive(Clone, Debug)]
-pub(super) struct Unsettled {
+pub struct Unsettled {
     pub(super) queue: Arc<WorkQueue>,
     pub(super) receipt: LeaseReceipt,
     /// Whose credit it takes; nobody's that was asked for by `basic.get`.
@@ -39,10 +42,10 @@ impl Deliveries {
     ///
     /// # Errors
     /// There is none of that tag.
-    pub(super) fn take(&mut self, tag: u64, multiple: bool) -> Result<Vec<Unsettled>, Fault> {
+    pub(super) fn take(&mut self, tag: u64, multiple: bool) -> Result<Taken, Fault> {
         if !multiple {
             let sent = self.open.remove(&tag);
-            return Ok(vec![sent.ok_or_else(|| unknown(tag))?]);
+            return Ok(vec![(tag, sent.ok_or_else(|| unknown(tag))?)]);
         }
         if tag == 0 {
             return Ok(self.take_all());
@@ -56,11 +59,16 @@ impl Deliveries {
             taken.insert(tag, sent);
         }
         self.open = rest;
-        Ok(taken.into_values().collect())
+        Ok(taken.into_iter().collect())
     }
 
-    pub(super) fn take_all(&mut self) -> Vec<Unsettled> {
-        std::mem::take(&mut self.open).into_values().collect()
+    pub(super) fn take_all(&mut self) -> Taken {
+        std::mem::take(&mut self.open).into_iter().collect()
+    }
+
+    /// Nothing has become of what was taken.
+    pub(super) fn put_back(&mut self, taken: Taken) {
+        self.open.extend(taken);
     }
 
     pub(super) fn count(&self) -> usize {

@@ -1,6 +1,7 @@
 //! From `basic.publish` to the record core appends: what RabbitMQ checks, in its order, and where
 //! the message goes.
 
+mod batch;
 mod keys;
 mod routable;
 #[cfg(test)]
@@ -11,6 +12,7 @@ use crate::codec::{Content, PropertyList, ReplyCode, TableView};
 use crate::fault::Fault;
 use crate::message::{MessageFault, Published};
 use crate::topology::{LIFE_MS_MAX, Named, fault};
+pub(crate) use batch::{Batch, Stored};
 use gantry_core::batch::crc32c;
 use gantry_core::model::{QueueId, Timestamp};
 use gantry_core::vhosts::{Home, Route, TopologyError, VirtualHost, WorkQueue};

@@ -46,6 +46,7 @@ where
         Ok(closed) | Err(closed) => closed,
     };
     driver.replies.drop_pending();
+    driver.protocol.end(&closed, driver.replies.out_mut());
     close(&mut driver, &closed, limits).await;
     closed
 }
@@ -139,8 +140,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin, P: Protocol> Driver<'a, S, P> {
                 Word::Deadline => return Some(Closed::Shutdown),
                 Word::Tick => {
                     let moved = std::mem::take(&mut self.moved);
-                    let awaited = self.replies.pending_count() > 0 && self.replies.out().is_empty();
-                    if watch.is_idle(moved || awaited) {
+                    let awaits = self.replies.pending_count() > 0 || self.protocol.may_be_silent();
+                    if watch.is_idle(moved || (awaits && self.replies.out().is_empty())) {
                         return Some(Closed::Idle);
                     }
                     if !moved {

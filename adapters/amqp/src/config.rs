@@ -1,0 +1,104 @@
+//! The endpoint's settings.
+
+use crate::codec::FrameMax;
+use crate::control::{Mechanism, Offer, Profile, RABBITMQ_CAPABILITIES, Settings};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// What operators may set; filled by the gateway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// What the server calls itself. Some clients do for `RabbitMQ` what they do for no other.
+    pub product: String,
+    /// The version it says it has; `None` is its own.
+    pub version: Option<String>,
+    /// Most channels of a connection at a time.
+    pub channels_max: u16,
+    /// Longest frame.
+    pub frame_bytes_max: u32,
+    /// Interval of heartbeats that clients are offered, in seconds; 0 is none.
+    pub heartbeat_s: u16,
+    /// Most consumers of a channel.
+    pub consumers_per_channel_max: usize,
+    /// Messages for one connection's consumers that are not written yet. One counts as many as it
+    /// has begun to fill 4 KiB.
+    pub undelivered_max: u32,
+    /// Most messages that one transaction publishes.
+    pub transaction_messages_max: usize,
+    /// Most bytes of their bodies.
+    pub transaction_bytes_max: usize,
+    /// Who may connect.
+    pub users: Vec<User>,
+}
+
+/// One who may connect.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct User {
+    /// What it is called.
+    pub name: String,
+    /// Its password.
+    pub password: String,
+    /// Whether it may come from another machine.
+    #[serde(default)]
+    pub remote: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let offer = Offer::default();
+        Self {
+            product: Profile::default().product,
+            version: None,
+            channels_max: offer.channel_max,
+            frame_bytes_max: offer.frame_max.bytes(),
+            heartbeat_s: offer.heartbeat,
+            consumers_per_channel_max: 10_000,
+            undelivered_max: 1_024,
+            transaction_messages_max: 100_000,
+            transaction_bytes_max: 64 << 20,
+            users: vec![User {
+                name: "guest".to_owned(),
+                password: "guest".to_owned(),
+                remote: false,
+            }],
+        }
+    }
+}
+
+impl Config {
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        let capabilities = RABBITMQ_CAPABILITIES.iter();
+        let served = capabilities.filter(|name| !UNSERVED.contains(*name));
+        let own = Profile::default();
+        Arc::new(Settings {
+            profile: Profile {
+                capabilities: served.map(|name| (*name).to_owned()).collect(),
+                product: self.product.clone(),
+                version: self.version.clone().unwrap_or(own.version),
+                ..own
+            },
+            offer: Offer {
+                channel_max: self.channels_max.max(1),
+                frame_max: FrameMax::new(self.frame_bytes_max),
+                heartbeat: self.heartbeat_s,
+            },
+            mechanisms: vec![Mechanism::AmqPlain, Mechanism::Plain],
+        })
+    }
+}
+
+/// What RabbitMQ can do and this cannot yet.
+const UNSERVED: [&str; 2] = ["connection.blocked", "direct_reply_to"];
+
+/// Not with the password.
+impl std::fmt::Debug for User {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("User")
+            .field("name", &self.name)
+            .field("remote", &self.remote)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,338 @@
+//! A connection on the stream driver: channel 0, the channels, and what goes between them and the
+//! log.
+
+mod channels;
+mod input;
+mod pulse;
+mod waiting;
+
+pub use input::Item;
+
+use crate::channel::Session;
+use crate::codec::method::connection;
+use crate::codec::{ClientMethod, Frame, MethodId, Payload, ReplyCode};
+use crate::consuming::{Outbox, Shared};
+use crate::control::{Control, Credentials, Event};
+use crate::fault::Fault;
+use crate::publishing::Publisher;
+use crate::server::Server;
+use crate::topology::Topology;
+use bytes::{Bytes, BytesMut};
+use channels::Channels;
+use gantry_connection::{Closed, Outgoing, Protocol, Replies, ReplyOrder};
+use gantry_core::vhosts::Credit;
+use input::Input;
+use pulse::Pulse;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::vec::Drain;
+
+/// Why a connection has ended that did not just break off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Ended {
+    /// Both sides have said so, or the client does not speak this protocol.
+    #[error("closed")]
+    Closed,
+    /// The client was silent for too long.
+    #[error("given up")]
+    GivenUp,
+}
+
+/// One client's connection, to be run by [`gantry_connection::run`].
+#[derive(Debug)]
+pub struct AmqpConnection {
+    server: Arc<Server>,
+    peer: SocketAddr,
+    input: Input,
+    pulse: Pulse,
+    control: Control,
+    /// Something came since the last look at the time.
+    was_heard: bool,
+    user: Option<Arc<str>>,
+    /// From `connection.open` on.
+    channels: Option<Channels>,
+}
+
+impl AmqpConnection {
+    /// A connection from `peer`. Must be made inside a tokio runtime with time enabled.
+    #[must_use]
+    pub fn new(server: Arc<Server>, peer: SocketAddr) -> Self {
+        Self {
+            input: Input::new(server.settings.offer.frame_max),
+            control: Control::new(Arc::clone(&server.settings)),
+            server,
+            peer,
+            pulse: Pulse::new(),
+            was_heard: false,
+            user: None,
+            channels: None,
+        }
+    }
+
+    fn accept(&mut self, item: Item, out: &mut Outgoing) -> Result<(), Ended> {
+        let event = match item {
+            Item::Header(header) => self.control.greet(header, out.head()),
+            Item::Broken(error) => {
+                self.finish_work(out);
+                self.control.fail(&error, self.pulse.now(), out.head());
+                self.let_go();
+                None
+            }
+            Item::Frame(Frame {
+                payload: Payload::Heartbeat,
+                ..
+            }) => None,
+            Item::Frame(Frame {
+                channel: 0,
+                payload,
+            }) => self.accept_control(payload, out),
+            Item::Frame(frame) => {
+                self.accept_frame(frame, out);
+                None
+            }
+        };
+        match event {
+            None => Ok(()),
+            Some(event) => self.obey(event, out),
+        }
+    }
+
+    fn accept_control(&mut self, payload: Payload, out: &mut Outgoing) -> Option<Event> {
+        self.finish_work(out);
+        let now = self.pulse.now();
+        let decoded = match &payload {
+            Payload::Method(method) => ClientMethod::decode(method),
+            // Content has been refused as a frame.
+            _ => return None,
+        };
+        match decoded {
+            Ok(method) => {
+                let event = self.control.accept(method, now, out.head());
+                self.input.catch_up();
+                if self.control.is_closing() {
+                    self.let_go();
+                }
+                event
+            }
+            Err(error) => {
+                self.control.fail(&error, now, out.head());
+                self.let_go();
+                None
+            }
+        }
+    }
+
+    /// A frame of a channel.
+    fn accept_frame(&mut self, frame: Frame, out: &mut Outgoing) {
+        if self.control.is_closing() {
+            return;
+        }
+        let Some(channels) = &mut self.channels else {
+            let text = "unexpected frame before connection.open-ok";
+            self.close(
+                &Fault::new(ReplyCode::ChannelError, text),
+                MethodId::NONE,
+                out,
+            );
+            return;
+        };
+        if let Err((fault, method)) = channels.accept(frame, out) {
+            self.close(&fault, method, out);
+        }
+    }
+
+    fn obey(&mut self, event: Event, out: &mut Outgoing) -> Result<(), Ended> {
+        match event {
+            Event::Authenticate(credentials) => self.authenticate(&credentials, out),
+            Event::OpenVirtualHost(name) => self.open(name.as_str(), out),
+            Event::UpdateSecret(secret) => self.update_secret(secret, out),
+            Event::Finished => return Err(Ended::Closed),
+            Event::Drop => return Err(Ended::GivenUp),
+        }
+        Ok(())
+    }
+
+    fn authenticate(&mut self, credentials: &Credentials, out: &mut Outgoing) {
+        self.user = self.server.authenticate(credentials, self.peer.ip());
+        if self.user.is_some() {
+            self.control.authenticated(out.head());
+        } else {
+            tracing::info!(peer = %self.peer, ?credentials, "an AMQP login was refused");
+            let now = self.pulse.now();
+            self.control.refuse_credentials(now, out.head());
+        }
+    }
+
+    fn open(&mut self, name: &str, out: &mut Outgoing) {
+        let client = &self.server.client;
+        let (Some(host), Some(user)) = (client.virtual_host(name), &self.user) else {
+            let reason = format!("vhost {name} not found");
+            self.control
+                .refuse_open(&reason, self.pulse.now(), out.head());
+            return;
+        };
+        let shared = Shared {
+            client: client.clone(),
+            host: Arc::clone(&host),
+            outbox: Arc::new(Outbox::default()),
+            room: Credit::of(Some(self.server.config.undelivered_max.max(1))),
+            frame_max: self.control.frame_max(),
+            takes_cancel: self.control.client().takes_consumer_cancel(),
+        };
+        let session = Session {
+            server: Arc::clone(&self.server),
+            topology: Topology::new(client.clone(), Arc::clone(&host), client.lease_session()),
+            publisher: Publisher {
+                client: client.clone(),
+                host,
+                user: Arc::clone(user),
+                from: self.peer,
+            },
+            shared,
+        };
+        let channels_max = self.control.tuned().map_or(1, |tuned| tuned.channel_max);
+        self.channels = Some(Channels::new(session, channels_max));
+        self.control.opened(out.head());
+    }
+
+    /// The new secret must be the user's, as the first was.
+    fn update_secret(&mut self, secret: Bytes, out: &mut Outgoing) {
+        let user = self.user.as_deref().unwrap_or_default().to_owned();
+        let credentials = Credentials::Password {
+            user,
+            password: secret,
+        };
+        let known = self.server.authenticate(&credentials, self.peer.ip());
+        if known.is_some() {
+            self.control.secret_updated(out.head());
+        } else {
+            let text = "new secret was refused";
+            self.close(
+                &Fault::new(ReplyCode::AccessRefused, text),
+                UPDATE_SECRET,
+                out,
+            );
+        }
+    }
+
+    fn close(&mut self, fault: &Fault, method: MethodId, out: &mut Outgoing) {
+        let now = self.pulse.now();
+        self.control.close(fault.close(method), now, out.head());
+        self.let_go();
+    }
+
+    /// Does what was published and acknowledged.
+    fn finish_work(&mut self, out: &mut Outgoing) {
+        let finished = self
+            .channels
+            .as_mut()
+            .map_or(Ok(()), |channels| channels.finish_work(out));
+        if let Err((fault, method)) = finished {
+            self.close(&fault, method, out);
+        }
+    }
+
+    /// Ends all channels, and gives back what the connection has to itself.
+    fn let_go(&mut self) {
+        if let Some(channels) = self.channels.take() {
+            channels.end_all();
+        }
+    }
+
+    fn poll_clock(&mut self, context: &mut Context<'_>, out: &mut Outgoing) -> Result<(), Ended> {
+        if std::mem::take(&mut self.was_heard) {
+            self.control.note_received(self.pulse.now());
+        }
+        while let Some(deadline) = self.control.deadline()
+            && self.pulse.poll(deadline, context)
+        {
+            if let Some(event) = self.control.expire(self.pulse.now(), out.head()) {
+                return self.obey(event, out);
+            }
+        }
+        Ok(())
+    }
+}
+
+const UPDATE_SECRET: MethodId = MethodId::new(10, 70);
+
+impl Protocol for AmqpConnection {
+    type Frame = Item;
+    type Pending = std::future::Pending<Infallible>;
+    type Error = Ended;
+
+    const ORDER: ReplyOrder = ReplyOrder::AsReady;
+
+    fn frame_bytes_max(&self) -> usize {
+        self.server.settings.offer.frame_max.received_bytes()
+    }
+
+    fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Item>, Ended> {
+        self.was_heard = true;
+        Ok(self.input.next(buffer, self.control.frame_max()))
+    }
+
+    fn handle(&mut self, items: Drain<'_, Item>, replies: &mut Replies<Self>) -> Result<(), Ended> {
+        let out = replies.ready();
+        let before = out.len();
+        for item in items {
+            self.accept(item, out)?;
+        }
+        self.finish_work(out);
+        if out.len() > before {
+            self.control.note_sent(self.pulse.now());
+        }
+        Ok(())
+    }
+
+    fn finish(output: Infallible, _: &mut Outgoing) -> Result<(), Ended> {
+        match output {}
+    }
+
+    fn poll_notice(
+        &mut self,
+        context: &mut Context<'_>,
+        notice: &mut Outgoing,
+    ) -> Poll<Result<(), Ended>> {
+        let before = notice.len();
+        self.poll_clock(context, notice)?;
+        let told = match &mut self.channels {
+            Some(channels) => channels.poll(context, notice),
+            None => Ok(()),
+        };
+        if let Err((fault, method)) = told {
+            self.close(&fault, method, notice);
+        }
+        if notice.len() == before {
+            return Poll::Pending;
+        }
+        self.control.note_sent(self.pulse.now());
+        Poll::Ready(Ok(()))
+    }
+
+    fn may_be_silent(&self) -> bool {
+        self.channels.is_some()
+    }
+
+    fn end(&mut self, closed: &Closed<Ended>, farewell: &mut Outgoing) {
+        if matches!(closed, Closed::Shutdown) {
+            let text = "broker forced connection closure with reason 'shutdown'";
+            let close = connection::Close::new(
+                ReplyCode::ConnectionForced,
+                ReplyCode::ConnectionForced.text(text),
+                MethodId::NONE,
+            );
+            self.control.close(close, self.pulse.now(), farewell.head());
+        }
+        self.let_go();
+    }
+}
+
+/// A connection whose future is dropped has ended as well.
+impl Drop for AmqpConnection {
+    fn drop(&mut self) {
+        self.let_go();
+    }
+}
