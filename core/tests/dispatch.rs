@@ -139,7 +139,7 @@ impl World {
     }
 }
 
-fn publish(client: &Client, queue: &WorkQueue, numbers: std::ops::Range<u32>) {
+fn publish(client: &Client, queue: &Arc<WorkQueue>, numbers: std::ops::Range<u32>) {
     let item = |number: u32| ProduceItem {
         topic: Arc::clone(queue.topic()),
         queue: QueueId::new(0),

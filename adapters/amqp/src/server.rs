@@ -2,6 +2,7 @@
 
 use crate::config::{Config, User};
 use crate::control::{Credentials, Settings};
+use crate::publishing::AmqpUndertaker;
 use gantry_core::Client;
 use gantry_core::model::Clock;
 use std::net::IpAddr;
@@ -20,12 +21,19 @@ impl Server {
     /// An endpoint over `client`'s broker.
     #[must_use]
     pub fn new(client: Client, config: Config, clock: Arc<dyn Clock>) -> Arc<Self> {
+        client.set_undertaker(Arc::new(AmqpUndertaker::new(client.clone())));
         Arc::new(Self {
             settings: config.settings(),
             client,
             clock,
             config,
         })
+    }
+
+    /// Looks after queues whose messages expire, or that do. Never returns; to be run once, on
+    /// any runtime, as long as connections are served.
+    pub async fn run_queues(&self) {
+        self.client.run_work_queues().await;
     }
 
     /// The name of the user that somebody is who connects from `ip`, when they may.

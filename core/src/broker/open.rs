@@ -214,7 +214,12 @@ impl Replay {
             .map_or(0, |bounds| bounds.main);
         let next = ends.get(&STATE_QUEUE).copied().unwrap_or(0).max(main);
         let next = QueueOffset::new(next);
-        let state_queue = Arc::new(Queue::new(STATE_QUEUE, state_topic()?, next));
+        let state_queue = Arc::new(Queue::new(
+            STATE_QUEUE,
+            state_topic()?,
+            QueueId::new(0),
+            next,
+        ));
         Ok(Self {
             position,
             state,

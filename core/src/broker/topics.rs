@@ -106,7 +106,9 @@ impl Topic {
             let bounds = bounds.get(number).copied().unwrap_or_default();
             let next = ends.get(number).copied().unwrap_or(0).max(bounds.main);
             let next = QueueOffset::new(next);
-            queues.push(Arc::new(Queue::new(*number, self.name.clone(), next)));
+            let id = QueueId::new(u32::try_from(queues.len()).unwrap_or(u32::MAX));
+            let queue = Queue::new(*number, self.name.clone(), id, next);
+            queues.push(Arc::new(queue));
         }
         for (queue, number) in queues.iter().zip(&state.queues) {
             if let Some(bounds) = bounds.get(number) {

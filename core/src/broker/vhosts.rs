@@ -7,8 +7,8 @@ use crate::model::{GroupName, TopicName, TopicSpec, WORK_QUEUE};
 use crate::routing::{Binding, Destination, ExchangeSpec, Removed};
 use crate::state::Command;
 use crate::vhosts::{
-    Declared, DeleteOnly, Fact, QueueSpec, TopologyError, VirtualHost, WorkQueue, is_queue_topic,
-    queue_topic, spare_topic,
+    Declared, DeleteOnly, Fact, QueueRules, QueueSpec, TopologyError, VirtualHost, WorkQueue,
+    is_queue_topic, queue_topic, spare_topic,
 };
 use crate::{Client, Error};
 use std::collections::HashSet;
@@ -149,24 +149,30 @@ impl Client {
         spec: QueueSpec,
         asking: Option<LeaseSession>,
     ) -> Result<(Arc<WorkQueue>, bool), TopologyError> {
-        if let Some(same) = host.read().find_same(name, &spec, asking)? {
+        let same = host.read().find_same(name, &spec, asking)?;
+        if let Some(same) = same {
+            self.note_use(&same);
             return Ok((same, false));
         }
         let mut declared = host.write();
         if let Some(same) = declared.find_same(name, &spec, asking)? {
+            self.note_use(&same);
             return Ok((same, false));
         }
-        let topic = self.make_queue_topic(host.name(), name)?;
+        let priority_max = QueueRules::of(&spec.arguments).priority_max;
+        let topic = self.make_queue_topic(host.name(), name, priority_max)?;
         let group = GroupName::new(topic.name().as_str())
             .map_err(|error| Error::Internal(format!("a queue has no group: {error}")))?;
         let owner = asking.filter(|_| spec.is_exclusive);
-        let queue = Arc::new(WorkQueue::new(name, spec, owner, topic, group));
+        let names = (host.name(), name);
+        let queue = Arc::new(WorkQueue::new(names, spec, owner, (topic, group)));
         if queue.spec().is_kept() {
             self.keep([Fact::queue(host.name(), &queue)])?;
         }
         declared
             .queues
             .insert(Arc::clone(queue.name()), Arc::clone(&queue));
+        self.note_use(&queue);
         Ok((queue, true))
     }
 
@@ -204,12 +210,31 @@ impl Client {
         host: &VirtualHost,
         queue: &WorkQueue,
     ) -> Result<(), TopologyError> {
+        self.delete_if(host, queue, |queue| queue.consumer_count() == 0)
+    }
+
+    /// Deletes a queue that nobody has used for as long as it may be unused.
+    pub(super) fn delete_expired(
+        &self,
+        host: &VirtualHost,
+        queue: &WorkQueue,
+    ) -> Result<(), TopologyError> {
+        let now = self.shared.clock.now();
+        self.delete_if(host, queue, |queue| {
+            queue.consumer_count() == 0 && queue.expires_at().is_some_and(|at| at <= now)
+        })
+    }
+
+    fn delete_if(
+        &self,
+        host: &VirtualHost,
+        queue: &WorkQueue,
+        is_done: impl FnOnce(&WorkQueue) -> bool,
+    ) -> Result<(), TopologyError> {
         let mut declared = host.write();
         let known = declared.queues.get(queue.name()).cloned();
         match known.filter(|known| std::ptr::eq(&**known, queue)) {
-            Some(known) if known.consumer_count() == 0 => {
-                self.drop_queue(host, &mut declared, &known)
-            }
+            Some(known) if is_done(&known) => self.drop_queue(host, &mut declared, &known),
             _ => Ok(()),
         }
     }
@@ -290,8 +315,13 @@ impl Client {
     }
 
     /// A new topic for a queue.
-    fn make_queue_topic(&self, vhost: &str, queue: &str) -> Result<Arc<Topic>, Error> {
-        let mut spec = TopicSpec::with_queues(1);
+    fn make_queue_topic(
+        &self,
+        vhost: &str,
+        queue: &str,
+        priority_max: Option<u8>,
+    ) -> Result<Arc<Topic>, Error> {
+        let mut spec = TopicSpec::with_queues(1 + u32::from(priority_max.unwrap_or(0)));
         let is_work_queue = (WORK_QUEUE.to_owned(), "true".to_owned());
         spec.attributes.extend([is_work_queue]);
         if let Some(name) = queue_topic(vhost, queue) {

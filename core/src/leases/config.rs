@@ -9,6 +9,8 @@ pub struct LeaseConfig {
     /// Messages of one queue that one group may have out or waiting to be handed out again; over
     /// it, it gets no more until it acknowledges.
     pub per_queue_max: u32,
+    /// The same of a work queue, which is AMQP's.
+    pub unacknowledged_max: u32,
     /// How far one unacknowledged message may lie behind the newest one handed out, in messages.
     pub span_max: u64,
     /// Queues of all groups together whose leases are in memory.
@@ -22,6 +24,7 @@ impl Default for LeaseConfig {
     fn default() -> Self {
         Self {
             per_queue_max: 10_000,
+            unacknowledged_max: 200_000,
             span_max: 1_000_000,
             queues_max: 100_000,
             persist_interval_ms: 200,

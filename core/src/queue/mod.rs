@@ -11,7 +11,7 @@ pub(crate) use settled::Settled;
 pub(crate) use waiters::{Waiter, Waiters};
 
 use crate::index::{Entry, Lane, OpenRun, RunView};
-use crate::model::{OffsetRange, PhysicalOffset, QueueOffset, Timestamp, TopicName};
+use crate::model::{OffsetRange, PhysicalOffset, QueueId, QueueOffset, Timestamp, TopicName};
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -22,6 +22,7 @@ pub(crate) struct Queue {
     /// Its number among all queues ever, the key of its runs.
     number: u32,
     topic: TopicName,
+    id: QueueId,
     index: RwLock<Index>,
     /// The oldest offset that can be read.
     start: AtomicU64,
@@ -61,10 +62,11 @@ pub(crate) struct Pushed {
 
 impl Queue {
     /// An empty queue whose next offset is `next`.
-    pub(crate) fn new(number: u32, topic: TopicName, next: QueueOffset) -> Self {
+    pub(crate) fn new(number: u32, topic: TopicName, id: QueueId, next: QueueOffset) -> Self {
         Self {
             number,
             topic,
+            id,
             index: RwLock::new(Index {
                 open: unplaced_run(next),
                 closing: None,
@@ -84,6 +86,11 @@ impl Queue {
 
     pub(crate) const fn topic(&self) -> &TopicName {
         &self.topic
+    }
+
+    /// Which of its topic's queues it is.
+    pub(crate) const fn id(&self) -> QueueId {
+        self.id
     }
 
     pub(crate) fn is_deleted(&self) -> bool {

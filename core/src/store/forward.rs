@@ -4,7 +4,7 @@
 use super::{Facts, Store};
 use crate::Error;
 use crate::index::Entry;
-use crate::model::{PhysicalOffset, QueueId, property};
+use crate::model::{PhysicalOffset, property};
 use crate::queue::Queue;
 use crate::record::{Draft, Placement, RecordView, forwarded, forwarded_size};
 use std::sync::Arc;
@@ -57,7 +57,7 @@ impl Store {
         let is_dropped = |name: &str| property::is_internal(name);
         let properties = message.properties.rewritten(is_dropped, &[]);
         message.properties = properties.map_err(|error| broken(&error))?;
-        let draft = Draft::message(queue.topic(), QueueId::new(0), message, &[]);
+        let draft = Draft::message(queue.topic(), queue.id(), message, &[]);
         let placement = Placement {
             position: entry.position,
             queue_offset: entry.base,

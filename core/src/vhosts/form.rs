@@ -158,7 +158,7 @@ impl VirtualHosts {
             tracing::error!(vhost, %name, "a queue has lost its topic");
             return;
         };
-        let queue = WorkQueue::new(&name, spec, None, topic, group);
+        let queue = WorkQueue::new((host.name(), &name), spec, None, (topic, group));
         host.write().queues.insert(name, Arc::new(queue));
     }
 

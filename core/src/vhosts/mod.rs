@@ -4,25 +4,33 @@
 //! own. What is durable is a document in the state; the rest ends with the process. The calls are
 //! [`crate::Client`]'s.
 
+mod alarms;
+mod burial;
 mod consumers;
 mod error;
 mod form;
+mod fresh_sizes;
 mod host;
 mod names;
 mod queue;
+mod rules;
 
+pub(crate) use alarms::Alarms;
+pub use burial::{DeadLetter, Death, Undertaker};
 pub(crate) use consumers::Consumers;
 pub use consumers::{Consumer, Credit, Dealt, Mailbox};
 pub use error::TopologyError;
 pub(crate) use form::{Fact, NAMESPACE};
+pub(crate) use fresh_sizes::FreshSizes;
 pub(crate) use host::Declared;
 pub use host::{Home, Route, VirtualHost};
 pub(crate) use names::{is_queue_topic, queue_topic, spare_topic};
 pub use queue::{DeleteOnly, QueueSpec, WorkQueue};
+pub use rules::{DeadLetterExchange, Overflow, QueueRules};
 
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The virtual host that is always there.
 pub const DEFAULT_VHOST: &str = "/";
@@ -31,6 +39,10 @@ pub const DEFAULT_VHOST: &str = "/";
 #[derive(Debug, Default)]
 pub(crate) struct VirtualHosts {
     by_name: RwLock<BTreeMap<Arc<str>, Arc<VirtualHost>>>,
+    /// Whose queues' messages expire, and whose queues do.
+    pub(crate) alarms: Alarms,
+    /// Who makes dead letters; none as long as nobody serves the queues.
+    pub(crate) undertaker: OnceLock<Arc<dyn Undertaker>>,
 }
 
 impl VirtualHosts {

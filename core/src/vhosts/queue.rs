@@ -1,13 +1,14 @@
 //! A queue as AMQP declares it.
 
-use super::Consumers;
+use super::{Consumers, FreshSizes, QueueRules};
 use crate::broker::Topic;
 use crate::leases::LeaseSession;
-use crate::model::GroupName;
+use crate::model::{GroupName, QueueId, Timestamp};
 use crate::routing::{Arguments, Inequivalent, Value};
 use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 /// Arguments by which two declarations of a queue differ, as RabbitMQ compares them.
 const COMPARED: [&str; 13] = [
@@ -135,28 +136,96 @@ pub struct WorkQueue {
     pub(super) owner: Option<LeaseSession>,
     pub(super) topic: Arc<Topic>,
     pub(super) group: GroupName,
+    vhost: Arc<str>,
+    rules: QueueRules,
     /// Taken before the group's lock.
     consumers: Mutex<Consumers>,
+    /// Messages that say when they expire may be in it.
+    has_mortals: AtomicBool,
+    /// When it was declared, asked for a message or consumed from last.
+    used_at: AtomicI64,
+    /// When it is looked at next.
+    alarm_at: AtomicI64,
+    /// Of each of its topic's queues, where bytes are limited.
+    fresh_sizes: Mutex<Vec<FreshSizes>>,
 }
 
+/// No alarm is set.
+const NEVER: i64 = i64::MAX;
+
 impl WorkQueue {
+    /// A queue of `vhost` in a topic that has a queue for each of its priorities, and its group.
     pub(crate) fn new(
-        name: &str,
+        (vhost, name): (&Arc<str>, &str),
         spec: QueueSpec,
         owner: Option<LeaseSession>,
-        topic: Arc<Topic>,
-        group: GroupName,
+        (topic, group): (Arc<Topic>, GroupName),
     ) -> Self {
-        let single = spec.arguments.get("x-single-active-consumer");
-        let consumers = Consumers::new(single == Some(&Value::Bool(true)));
+        let rules = QueueRules::of(&spec.arguments);
+        let consumers = Consumers::new(rules.is_single_active);
         Self {
             name: name.into(),
             spec,
             owner,
             topic,
             group,
+            vhost: Arc::clone(vhost),
+            rules,
             consumers: Mutex::new(consumers),
+            has_mortals: false.into(),
+            used_at: 0.into(),
+            alarm_at: NEVER.into(),
+            fresh_sizes: Mutex::default(),
         }
+    }
+
+    /// Its virtual host's name.
+    #[must_use]
+    pub const fn vhost(&self) -> &Arc<str> {
+        &self.vhost
+    }
+
+    /// What it does by itself.
+    #[must_use]
+    pub const fn rules(&self) -> &QueueRules {
+        &self.rules
+    }
+
+    /// The queue of its topic for messages of a priority.
+    #[must_use]
+    pub fn queue_for(&self, priority: Option<u8>) -> QueueId {
+        let greatest = self.rules.priority_max.unwrap_or(0);
+        QueueId::new(priority.unwrap_or(0).min(greatest).into())
+    }
+
+    /// A message that says when it expires is on its way into it, or may be in it.
+    pub fn expect_mortals(&self) {
+        self.has_mortals.store(true, Ordering::Release);
+    }
+
+    /// Whether messages may expire in it.
+    pub(crate) fn has_mortals(&self) -> bool {
+        self.rules.life_ms.is_some() || self.has_mortals.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn note_use(&self, now: Timestamp) {
+        self.used_at.store(now.millis(), Ordering::Release);
+    }
+
+    /// When it is to be deleted unless it is used.
+    pub(crate) fn expires_at(&self) -> Option<Timestamp> {
+        let used_at = Timestamp::from_millis(self.used_at.load(Ordering::Acquire));
+        Some(used_at.plus_millis(self.rules.expires_ms?))
+    }
+
+    /// Whether an alarm is to be set for `at`: there is none before.
+    pub(crate) fn wants_alarm(&self, at: Timestamp) -> bool {
+        self.alarm_at.fetch_min(at.millis(), Ordering::AcqRel) > at.millis()
+    }
+
+    /// The alarm has gone off.
+    pub(crate) fn note_alarm(&self) {
+        self.alarm_at.store(NEVER, Ordering::Release);
     }
 
     /// Who consumes from it.
@@ -168,6 +237,11 @@ impl WorkQueue {
     #[must_use]
     pub fn consumer_count(&self) -> usize {
         self.consumers().count()
+    }
+
+    /// Sizes of what was never handed out.
+    pub(crate) fn fresh_sizes(&self) -> MutexGuard<'_, Vec<FreshSizes>> {
+        self.fresh_sizes.lock()
     }
 
     /// Its name in the virtual host.

@@ -146,6 +146,8 @@ fn keep_up(
     tasks.spawn(async move { remoting.run_transaction_checks().await });
     let kafka = Arc::clone(&broker.kafka);
     tasks.spawn(async move { kafka.run_groups().await });
+    let amqp = Arc::clone(&broker.amqp);
+    tasks.spawn(async move { amqp.run_queues().await });
     Registrations::start(&broker.registrar, &config.remoting.name_servers).map(Some)
 }
 

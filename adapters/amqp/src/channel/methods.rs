@@ -198,9 +198,9 @@ impl Channel {
         let taken = self.consuming.take(tag, multiple)?;
         match (&mut self.mode, requeue) {
             (Mode::Transacting(transaction), true) => transaction.requeue(taken),
-            (Mode::Transacting(transaction), false) => transaction.settle(taken),
+            (Mode::Transacting(transaction), false) => transaction.reject(taken),
             (_, true) => return self.consuming.requeue(taken),
-            (_, false) => return self.consuming.settle(taken),
+            (_, false) => return self.consuming.reject(taken),
         }
         Ok(())
     }

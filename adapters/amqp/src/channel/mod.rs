@@ -84,7 +84,8 @@ impl Channel {
             _ => None,
         };
         let at = session.server.clock.now();
-        let routed = session.publisher.route(&message.0, &message.1, at)?;
+        let publisher = &session.publisher;
+        let routed = publisher.route(&message.0, &message.1, at, batch)?;
         match &mut self.mode {
             Mode::Transacting(transaction) => {
                 transaction.publish(message, routed, &session.server.config)

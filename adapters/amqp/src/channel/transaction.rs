@@ -14,6 +14,7 @@ pub(crate) struct Transaction {
     bytes: usize,
     pub(crate) settled: Taken,
     pub(crate) requeued: Taken,
+    pub(crate) rejected: Taken,
 }
 
 impl Transaction {
@@ -43,6 +44,10 @@ impl Transaction {
         self.settled.extend(taken);
     }
 
+    pub(super) fn reject(&mut self, taken: Taken) {
+        self.rejected.extend(taken);
+    }
+
     pub(super) fn requeue(&mut self, taken: Taken) {
         self.requeued.extend(taken);
     }
@@ -50,8 +55,12 @@ impl Transaction {
     /// Nothing of it happens; what it had taken.
     pub(super) fn abandon(&mut self) -> Taken {
         let Self {
-            settled, requeued, ..
+            settled,
+            requeued,
+            rejected,
+            ..
         } = std::mem::take(self);
-        settled.into_iter().chain(requeued).collect()
+        let all = [settled, requeued, rejected];
+        all.into_iter().flatten().collect()
     }
 }

@@ -224,6 +224,7 @@ impl Channels {
             published,
             settled,
             requeued,
+            rejected,
             ..
         } = transaction;
         for (message, routed) in published {
@@ -236,6 +237,7 @@ impl Channels {
         };
         let done = open.consuming.settle(settled);
         let done = done.and_then(|()| open.consuming.requeue(requeued));
+        let done = done.and_then(|()| open.consuming.reject(rejected));
         if let Err(fault) = done {
             return self.fail(number, fault, COMMIT, out);
         }

@@ -14,7 +14,7 @@ use crate::fault::Fault;
 use crate::message::Delivered;
 use crate::topology::{Named, fault, made_up_name};
 use gantry_core::record::RecordView;
-use gantry_core::vhosts::{Consumer, Credit, Dealt, VirtualHost, WorkQueue};
+use gantry_core::vhosts::{Consumer, Credit, Dealt, Death, VirtualHost, WorkQueue};
 use gantry_core::{Client, LeaseReceipt, LeaseSession};
 use outbox::Slot;
 use std::collections::BTreeMap;
@@ -118,6 +118,11 @@ impl Consuming {
         method: &basic::Consume,
         queue: Arc<WorkQueue>,
     ) -> Result<ShortString, Fault> {
+        if self.is_limited && queue.rules().is_quorum {
+            let (queue, host) = (queue.name(), self.shared.host.name());
+            let text = format!("queue '{queue}' in vhost '{host}' does not support global qos");
+            return Err(Fault::new(ReplyCode::NotImplemented, text));
+        }
         let tag = match method.consumer_tag.as_str() {
             "" => ShortString::cut(&made_up_name(&self.shared.client, TAG_PREFIX)),
             _ => method.consumer_tag.clone(),
@@ -225,13 +230,14 @@ impl Consuming {
         };
         for dealt in messages {
             let delivery_tag = self.deliveries.next_tag();
-            let (delivered, method) = deliver(&consumer_tag, delivery_tag, &dealt);
+            let (delivered, method) = deliver(&queue, &consumer_tag, delivery_tag, &dealt);
             let method = ContentMethod::Deliver(&method);
             self.write_content(method, &delivered, out)?;
             if !consumer.is_unacknowledged {
                 let sent = Unsettled {
                     queue: Arc::clone(&queue),
                     receipt: dealt.receipt,
+                    attempt: dealt.attempt,
                     consumer: Some(Arc::clone(&consumer)),
                 };
                 self.deliveries.put(delivery_tag, sent);
@@ -258,7 +264,8 @@ impl Consuming {
         };
         let left = client.queue_counts(queue)?.ready;
         let delivery_tag = self.deliveries.next_tag();
-        let (delivered, deliver) = deliver(&ShortString::default(), delivery_tag, &dealt);
+        let nobody = ShortString::default();
+        let (delivered, deliver) = deliver(queue, &nobody, delivery_tag, &dealt);
         let got = basic::GetOk {
             delivery_tag,
             redelivered: deliver.redelivered,
@@ -270,6 +277,7 @@ impl Consuming {
         let sent = Unsettled {
             queue: Arc::clone(queue),
             receipt: dealt.receipt,
+            attempt: dealt.attempt,
             consumer: None,
         };
         if method.no_ack {
@@ -303,13 +311,32 @@ impl Consuming {
         })
     }
 
+    /// They are not wanted: dead letters, where their queue has an exchange for them.
+    ///
+    /// # Errors
+    /// A failed store.
+    pub fn reject(&self, taken: Taken) -> Result<(), Fault> {
+        self.say(taken, |queue, receipts| {
+            let client = &self.shared.client;
+            client.bury_taken(queue, receipts.to_vec(), Death::Rejected)
+        })
+    }
+
     /// They return to their places.
     ///
     /// # Errors
     /// A failed store.
     pub fn requeue(&self, taken: Taken) -> Result<(), Fault> {
-        self.say(taken, |queue, receipts| {
-            let client = &self.shared.client;
+        let may_return = |(_, sent): &(u64, Unsettled)| {
+            let limit = sent.queue.rules().returns_max;
+            limit.is_none_or(|limit| sent.attempt <= limit)
+        };
+        let client = &self.shared.client;
+        let (returning, dying): (Taken, Taken) = taken.into_iter().partition(may_return);
+        self.say(dying, |queue, receipts| {
+            client.bury_taken(queue, receipts.to_vec(), Death::DeliveryLimit)
+        })?;
+        self.say(returning, |queue, receipts| {
             client.give_back(queue.group(), receipts).map(drop)
         })
     }
@@ -356,8 +383,11 @@ impl Consuming {
     fn say(
         &self,
         taken: Taken,
-        say: impl Fn(&WorkQueue, &[LeaseReceipt]) -> Result<(), gantry_core::Error>,
+        say: impl Fn(&Arc<WorkQueue>, &[LeaseReceipt]) -> Result<(), gantry_core::Error>,
     ) -> Result<(), Fault> {
+        if taken.is_empty() {
+            return Ok(());
+        }
         let mut runs: Vec<(Arc<WorkQueue>, Vec<LeaseReceipt>)> = Vec::new();
         let mut consumers = Vec::with_capacity(taken.len());
         for (_, sent) in taken {
@@ -436,13 +466,21 @@ fn room_beyond_one(dealt: &Dealt) -> u32 {
 }
 
 /// A message as it is delivered.
-fn deliver(consumer_tag: &ShortString, tag: u64, dealt: &Dealt) -> (Delivered, basic::Deliver) {
+fn deliver(
+    queue: &WorkQueue,
+    consumer_tag: &ShortString,
+    tag: u64,
+    dealt: &Dealt,
+) -> (Delivered, basic::Deliver) {
     let record = RecordView::parse(&dealt.message.bytes);
-    let delivered = match &record {
+    let mut delivered = match &record {
         Ok(record) => Delivered::of(&record.to_message(), record.topic()),
         // Core hands out records only.
         Err(_) => Delivered::default(),
     };
+    if queue.rules().is_quorum {
+        delivered.count_returns(dealt.attempt.saturating_sub(1));
+    }
     let text = |bytes: &bytes::Bytes| ShortString::cut(&String::from_utf8_lossy(bytes));
     let method = basic::Deliver {
         consumer_tag: consumer_tag.clone(),

@@ -15,6 +15,8 @@ pub type Taken = Vec<(u64, Unsettled)>;
 pub struct Unsettled {
     pub(super) queue: Arc<WorkQueue>,
     pub(super) receipt: LeaseReceipt,
+    /// The first time is 1.
+    pub(super) attempt: u32,
     /// Whose credit it takes; nobody's that was asked for by `basic.get`.
     pub(super) consumer: Option<Arc<Consumer>>,
 }

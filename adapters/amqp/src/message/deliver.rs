@@ -10,6 +10,8 @@ use gantry_core::convert::record_of;
 use gantry_core::model::{Header, Message, property};
 use std::collections::BTreeMap;
 
+const DELIVERY_COUNT: &str = "x-delivery-count";
+
 /// A message as AMQP's consumers get it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delivered {
@@ -30,6 +32,22 @@ impl Delivered {
         let raw = message.properties.value(property::AMQP_BASE64);
         let own = raw.and_then(|raw| Self::own(message, raw));
         own.unwrap_or_else(|| Self::foreign(message, topic))
+    }
+
+    /// Says in a header how often it has returned, as RabbitMQ's replicated queues do.
+    pub fn count_returns(&mut self, count: u32) {
+        let Ok(list) = self.properties.list() else {
+            return;
+        };
+        let mut headers = TableBuilder::new();
+        headers.copy_without(list.headers.unwrap_or_default(), &[DELIVERY_COUNT]);
+        headers.put(DELIVERY_COUNT, Value::I64(count.into()));
+        let headers = headers.build();
+        let list = PropertyList {
+            headers: Some(headers.view()),
+            ..list
+        };
+        self.properties = list.encode();
     }
 
     /// One that was published by AMQP.

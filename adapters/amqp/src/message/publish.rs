@@ -53,6 +53,9 @@ impl Published<'_> {
             // What others would see is less than what it was.
             let mut least = Pairs::default();
             least.put(property::TAGS, self.routing_key.as_bytes());
+            if let Some(expiration) = list.expiration {
+                least.put("expiration", expiration);
+            }
             least.put(property::AMQP_BASE64, raw.as_bytes());
             least.properties()
         });

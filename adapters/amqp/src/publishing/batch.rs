@@ -6,7 +6,7 @@ use crate::codec::method::basic;
 use crate::codec::{Content, ContentMethod, FrameMax, ReplyCode, ShortString, write_content};
 use crate::fault::Fault;
 use crate::output::Output;
-use gantry_core::vhosts::WorkQueue;
+use gantry_core::vhosts::{DeadLetter, WorkQueue};
 use gantry_core::{Client, Durability, Error, ProduceItem, Receipt};
 use std::sync::Arc;
 
@@ -16,6 +16,9 @@ pub(crate) struct Batch {
     items: Vec<ProduceItem>,
     entries: Vec<Entry>,
     queues: Vec<Arc<WorkQueue>>,
+    /// Of queues that may refuse messages, how many are on their way to them.
+    counted: Vec<(Arc<WorkQueue>, u64)>,
+    letters: Vec<DeadLetter>,
 }
 
 #[derive(Debug)]
@@ -24,6 +27,7 @@ struct Entry {
     /// What its confirm names, where its channel wants any.
     tag: Option<u64>,
     has_item: bool,
+    is_refused: bool,
     /// Where it went nowhere, and its publisher wants it back.
     unrouted: Option<Box<Unrouted>>,
 }
@@ -60,16 +64,27 @@ impl Batch {
         (method, content): (basic::Publish, Content),
         routed: Routed,
     ) {
-        let Routed { item, queues } = routed;
-        let is_unrouted = method.mandatory && queues.is_empty();
+        let Routed {
+            item,
+            queues,
+            is_unrouted,
+            is_refused,
+            letters,
+        } = routed;
+        let returns = method.mandatory && is_unrouted;
         self.entries.push(Entry {
             channel,
             tag,
             has_item: item.is_some(),
-            unrouted: is_unrouted.then(|| Box::new(Unrouted { method, content })),
+            is_refused,
+            unrouted: returns.then(|| Box::new(Unrouted { method, content })),
         });
         self.items.extend(item);
+        self.letters.extend(letters);
         for queue in queues {
+            if queue.rules().may_refuse() {
+                self.count(&queue);
+            }
             if !self
                 .queues
                 .last()
@@ -77,6 +92,21 @@ impl Batch {
             {
                 self.queues.push(queue);
             }
+        }
+    }
+
+    /// How many messages are on their way to a queue that may refuse some.
+    pub(crate) fn count_for(&self, queue: &Arc<WorkQueue>) -> u64 {
+        let mut counted = self.counted.iter();
+        let known = counted.find(|(known, _)| Arc::ptr_eq(known, queue));
+        known.map_or(0, |(_, count)| *count)
+    }
+
+    fn count(&mut self, queue: &Arc<WorkQueue>) {
+        let mut counted = self.counted.iter_mut();
+        match counted.find(|(known, _)| Arc::ptr_eq(known, queue)) {
+            Some((_, count)) => *count += 1,
+            None => self.counted.push((Arc::clone(queue), 1)),
         }
     }
 
@@ -97,13 +127,23 @@ impl Batch {
             } else {
                 None
             };
-            if let Some(unrouted) = entry.unrouted {
+            if let Some(unrouted) = &entry.unrouted {
                 unrouted.write(entry.channel, limit, out);
             }
-            stored.put(entry.channel, entry.tag, receipt);
+            stored.put(&entry, receipt);
         }
+        self.counted.clear();
+        self.bury(client);
         self.dispatch(client);
         stored
+    }
+
+    fn bury(&mut self, client: &Client) {
+        if !self.letters.is_empty()
+            && let Err(error) = client.refuse(std::mem::take(&mut self.letters))
+        {
+            tracing::warn!(%error, "dead letters of refused messages are not kept");
+        }
     }
 
     fn dispatch(&mut self, client: &Client) {
@@ -119,8 +159,9 @@ impl Batch {
 }
 
 impl Stored {
-    fn put(&mut self, channel: u16, tag: Option<u64>, receipt: Option<Result<Receipt, Error>>) {
-        let is_kept = !matches!(receipt, Some(Err(_)));
+    fn put(&mut self, entry: &Entry, receipt: Option<Result<Receipt, Error>>) {
+        let Entry { channel, tag, .. } = *entry;
+        let is_kept = !entry.is_refused && !matches!(receipt, Some(Err(_)));
         match (tag, receipt) {
             (None, Some(Err(error))) => self.failed.push((channel, error.into())),
             (Some(_), Some(Err(error))) => {
@@ -136,12 +177,12 @@ impl Stored {
 }
 
 impl Unrouted {
-    fn write(self, channel: u16, limit: FrameMax, out: &mut impl Output) {
+    fn write(&self, channel: u16, limit: FrameMax, out: &mut impl Output) {
         let method = basic::Return {
             reply_code: ReplyCode::NoRoute.number(),
             reply_text: ShortString::from_static(ReplyCode::NoRoute.name()),
-            exchange: self.method.exchange,
-            routing_key: self.method.routing_key,
+            exchange: self.method.exchange.clone(),
+            routing_key: self.method.routing_key.clone(),
         };
         let Content { properties, body } = &self.content;
         let method = ContentMethod::Return(&method);

@@ -2,6 +2,7 @@
 //! the message goes.
 
 mod batch;
+mod dead_letters;
 mod keys;
 mod routable;
 #[cfg(test)]
@@ -10,12 +11,16 @@ mod tests;
 use crate::codec::method::basic;
 use crate::codec::{Content, PropertyList, ReplyCode, TableView};
 use crate::fault::Fault;
-use crate::message::{MessageFault, Published};
+use crate::message::{Delivered, MessageFault, Published};
 use crate::topology::{LIFE_MS_MAX, Named, fault};
 pub(crate) use batch::{Batch, Stored};
+use bytes::Bytes;
+pub(crate) use dead_letters::AmqpUndertaker;
 use gantry_core::batch::crc32c;
 use gantry_core::model::{QueueId, Timestamp};
-use gantry_core::vhosts::{Home, Route, TopologyError, VirtualHost, WorkQueue};
+use gantry_core::vhosts::{
+    DeadLetter, Home, Overflow, Route, TopologyError, VirtualHost, WorkQueue,
+};
 use gantry_core::{Client, Payload, ProduceItem, Topic};
 use keys::Keys;
 use routable::Headers;
@@ -36,24 +41,31 @@ pub struct Publisher {
 }
 
 /// A message on its way to the log.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Routed {
     /// What to produce; none where nobody could ever read it.
     pub item: Option<ProduceItem>,
-    /// The queues it will be in, to be dispatched once it is appended. Empty: it is not routed.
+    /// The queues it will be in, to be dispatched once it is appended.
     pub queues: Vec<Arc<WorkQueue>>,
+    /// No queue is for it.
+    pub is_unrouted: bool,
+    /// A queue is for it that is full and does not take it.
+    pub is_refused: bool,
+    /// What becomes of it then.
+    pub letters: Vec<DeadLetter>,
 }
 
 impl Publisher {
-    /// Checks and routes a message that came `at`.
+    /// Checks and routes a message that came `at`; those of `before` are published first.
     ///
     /// # Errors
     /// A channel's or a connection's fault.
-    pub fn route(
+    pub(crate) fn route(
         &self,
         method: &basic::Publish,
         content: &Content,
         at: Timestamp,
+        before: &Batch,
     ) -> Result<Routed, Fault> {
         if method.immediate {
             return Err(Fault::new(ReplyCode::NotImplemented, "immediate=true"));
@@ -68,7 +80,9 @@ impl Publisher {
         let keys = Keys::of(method.routing_key.as_str(), list.headers)?;
         let headers = Headers(&list);
         let route = self.host.route(exchange, &keys.all(), &headers);
-        let route = route.map_err(|error| self.fault(exchange, error))?;
+        let mut route = route.map_err(|error| self.fault(exchange, error))?;
+        let is_unrouted = route.queues.is_empty();
+        let refusing = self.withhold(&mut route, before);
         let blind = keys.without_blind(&list);
         let properties = blind.as_ref().unwrap_or(&content.properties);
         let published = Published {
@@ -79,7 +93,40 @@ impl Publisher {
             from: self.from,
             at,
         };
-        self.item(&published, route)
+        if list.expiration.is_some() {
+            route.queues.iter().for_each(|queue| queue.expect_mortals());
+        }
+        let letters = refusing
+            .iter()
+            .filter(|queue| queue.rules().overflow == Overflow::RejectPublishDeadLetter);
+        let letters = letters.filter_map(|queue| self.letter(queue, &published));
+        Ok(Routed {
+            is_unrouted,
+            is_refused: !refusing.is_empty(),
+            letters: letters.collect(),
+            ..item_of(&self.client, &published, route, list.priority)?
+        })
+    }
+
+    /// Takes the queues out of a route that are full and do not take more.
+    fn withhold(&self, route: &mut Route, before: &Batch) -> Vec<Arc<WorkQueue>> {
+        let is_full = |queue: &mut Arc<WorkQueue>| {
+            let rules = queue.rules();
+            rules.may_refuse() && self.client.is_full(queue, before.count_for(queue))
+        };
+        route.queues.extract_if(.., is_full).collect()
+    }
+
+    /// What becomes of a message that a queue does not take.
+    fn letter(&self, queue: &WorkQueue, published: &Published<'_>) -> Option<DeadLetter> {
+        let delivered = Delivered {
+            exchange: Bytes::copy_from_slice(published.exchange.as_bytes()),
+            routing_key: Bytes::copy_from_slice(published.routing_key.as_bytes()),
+            properties: published.properties.clone(),
+            body: published.body.clone(),
+        };
+        let undertaker = AmqpUndertaker::new(self.client.clone());
+        undertaker.refused(&self.host, queue, &delivered, published)
     }
 
     fn check_exchange(&self, name: &str) -> Result<(), Fault> {
@@ -118,39 +165,52 @@ impl Publisher {
             ))),
         }
     }
+}
 
-    fn item(&self, published: &Published<'_>, route: Route) -> Result<Routed, Fault> {
-        let home = match route.home {
-            Home::Topic(name) => self.client.topic_or_create(&name, Some(1)).ok(),
-            Home::Queue => None,
-        };
-        let queues = route.queues;
-        let mut targets = queues
-            .iter()
-            .map(|queue| (Arc::clone(queue.topic()), QueueId::new(0)));
-        let own = match home {
-            Some(topic) => Some((Arc::clone(&topic), queue_of(&topic, published.routing_key))),
-            None => targets.next(),
-        };
-        let Some((topic, queue)) = own else {
-            return Ok(Routed { item: None, queues });
-        };
-        let also = targets.collect();
-        let message = published.to_message().map_err(|fault| match fault {
-            MessageFault::Properties(fault) => refused(format!("invalid message: {fault}")),
-            MessageFault::TooLarge(_) => refused(fault.to_string()),
-        })?;
-        let item = ProduceItem {
-            topic,
-            queue,
-            payload: Payload::Message(message),
-            also,
-        };
-        Ok(Routed {
-            item: Some(item),
+/// What is to be produced of a message that goes where `route` says.
+///
+/// # Errors
+/// It cannot be kept.
+fn item_of(
+    client: &Client,
+    published: &Published<'_>,
+    route: Route,
+    priority: Option<u8>,
+) -> Result<Routed, Fault> {
+    let home = match route.home {
+        Home::Topic(name) => client.topic_or_create(&name, Some(1)).ok(),
+        Home::Queue => None,
+    };
+    let queues = route.queues;
+    let mut targets = queues
+        .iter()
+        .map(|queue| (Arc::clone(queue.topic()), queue.queue_for(priority)));
+    let own = match home {
+        Some(topic) => Some((Arc::clone(&topic), queue_of(&topic, published.routing_key))),
+        None => targets.next(),
+    };
+    let Some((topic, queue)) = own else {
+        return Ok(Routed {
             queues,
-        })
-    }
+            ..Routed::default()
+        });
+    };
+    let also = targets.collect();
+    let message = published.to_message().map_err(|fault| match fault {
+        MessageFault::Properties(fault) => refused(format!("invalid message: {fault}")),
+        MessageFault::TooLarge(_) => refused(fault.to_string()),
+    })?;
+    let item = ProduceItem {
+        topic,
+        queue,
+        payload: Payload::Message(message),
+        also,
+    };
+    Ok(Routed {
+        item: Some(item),
+        queues,
+        ..Routed::default()
+    })
 }
 
 /// The queue of an exchange's topic: the same for the same routing key, so that its messages stay

@@ -82,7 +82,12 @@ impl World {
         };
         let routed = self
             .publisher
-            .route(&method, &content, Timestamp::from_millis(7))
+            .route(
+                &method,
+                &content,
+                Timestamp::from_millis(7),
+                &Batch::default(),
+            )
             .map_err(|fault| {
                 let close = fault.close(MethodId::NONE);
                 format!("{} {}", close.reply_code, close.reply_text)

@@ -4,6 +4,7 @@
 mod arguments;
 mod exchanges;
 mod faults;
+mod kinds;
 mod queues;
 #[cfg(test)]
 mod tests;

@@ -37,6 +37,9 @@ impl Topology {
         } else {
             self.make_queue(name, method)?
         };
+        self.client.note_use(&queue);
+        // What is over by now does not count.
+        self.client.dispatch(&queue)?;
         let counts = self.client.queue_counts(&queue)?;
         let name = ShortString::cut(queue.name());
         *last = Some(name.clone());
@@ -55,6 +58,7 @@ impl Topology {
             return Err(Fault::new(ReplyCode::AccessRefused, text));
         }
         self.check_arguments(name, table)?;
+        self.check_kind(name, method)?;
         let spec = QueueSpec {
             is_durable: method.durable,
             is_exclusive: method.exclusive,

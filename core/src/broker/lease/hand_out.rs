@@ -156,7 +156,7 @@ impl Client {
     }
 
     /// The ledger as it stands now, and what the queue holds.
-    pub(super) fn current_ledger<'a>(
+    pub(in crate::broker) fn current_ledger<'a>(
         &self,
         ledgers: &'a mut Ledgers,
         group: &GroupName,
@@ -330,7 +330,12 @@ impl Client {
             if grant.is_used_up() {
                 return Ok(());
             }
-            let room = ledger.room(limits.per_queue_max, limits.span_max);
+            let room = if grant.takers.is_empty() {
+                ledger.room(limits.per_queue_max, limits.span_max)
+            } else {
+                // What nobody acknowledges may lie as far behind as it likes.
+                ledger.room(limits.unacknowledged_max, u64::MAX)
+            };
             if room == 0 {
                 ledger.note_blocked();
                 return Ok(());
@@ -386,7 +391,7 @@ impl Client {
     }
 
     /// One message of a queue; none when nothing a consumer could read stands there any more.
-    pub(super) fn leased_message(
+    pub(in crate::broker) fn leased_message(
         &self,
         queue: &LeaseQueue,
         offset: u64,

@@ -1,11 +1,19 @@
 //! Messages of work queues on their way to consumers, by whichever thread made them possible.
 
-use super::lease::{LeaseCounts, LeaseOrder, LeaseQueue, LeaseRequest, LeaseStart, Leased};
+mod burial;
+mod ready_bytes;
+mod upkeep;
+
+use super::lease::{
+    Delivery, LeaseCounts, LeaseOrder, LeaseQueue, LeaseRequest, LeaseStart, Leased,
+};
 use crate::leases::{Hold, LeaseReceipt, LeaseSession};
 use crate::model::QueueId;
 use crate::vhosts::{Consumer, Dealt, TopologyError, WorkQueue};
 use crate::{Client, Error};
+use burial::Dead;
 use std::sync::Arc;
+use upkeep::Patience;
 
 /// Messages of one call that are on nobody's way yet.
 const BATCH: usize = 256;
@@ -17,7 +25,12 @@ impl Client {
     ///
     /// # Errors
     /// [`TopologyError::ExclusiveUse`].
-    pub fn consume(&self, queue: &WorkQueue, consumer: Arc<Consumer>) -> Result<(), TopologyError> {
+    pub fn consume(
+        &self,
+        queue: &Arc<WorkQueue>,
+        consumer: Arc<Consumer>,
+    ) -> Result<(), TopologyError> {
+        self.note_use(queue);
         if queue.consumers().add(consumer) {
             Ok(())
         } else {
@@ -31,10 +44,11 @@ impl Client {
     /// As [`Client::dispatch`]: another's turn may have come.
     pub fn stop_consuming(
         &self,
-        queue: &WorkQueue,
+        queue: &Arc<WorkQueue>,
         consumer: &Arc<Consumer>,
     ) -> Result<bool, Error> {
         let was_there = queue.consumers().remove(consumer);
+        self.note_use(queue);
         self.dispatch(queue)?;
         Ok(was_there)
     }
@@ -54,6 +68,7 @@ impl Client {
             let mut all = queue.consumers();
             all.remove(consumer);
             self.return_all(queue.group(), session);
+            self.note_use(queue);
         }
         self.end_session(session);
         let queues = consumers.iter().map(|(queue, _)| queue);
@@ -61,12 +76,25 @@ impl Client {
         dispatched.fold(Ok(()), Result::and)
     }
 
-    /// Hands out what is ready to those who have credit, in turn. To be called after messages were
-    /// produced or given back, and after credit or room was given.
+    /// Hands out what is ready to those who have credit, in turn, and does with the rest what the
+    /// queue's rules say. To be called after messages were produced or given back, and after
+    /// credit or room was given.
     ///
     /// # Errors
     /// A failed store; who calls next tries again.
-    pub fn dispatch(&self, queue: &WorkQueue) -> Result<(), Error> {
+    pub fn dispatch(&self, queue: &Arc<WorkQueue>) -> Result<(), Error> {
+        let mut dead = Dead::default();
+        self.serve(queue, &mut dead)?;
+        // Nearly always nobody has died.
+        while let Some(next) = self.bury_next(&mut dead)? {
+            self.serve(&next, &mut dead)?;
+        }
+        Ok(())
+    }
+
+    /// Looks after one queue. Those who have died in it are taken out of it, and left to be buried
+    /// when its lock is not held any more.
+    fn serve(&self, queue: &Arc<WorkQueue>, dead: &mut Dead) -> Result<(), Error> {
         let mut consumers = queue.consumers();
         while consumers.count() > 0 {
             let request = request(queue);
@@ -74,7 +102,7 @@ impl Client {
             let ready = usize::try_from(ready).unwrap_or(BATCH).min(BATCH);
             let takers = consumers.take_turns(ready);
             if takers.is_empty() {
-                return Ok(());
+                break;
             }
             let sessions: Vec<_> = takers.iter().map(|taker| taker.session).collect();
             let leased = self.deal(&request, &sessions);
@@ -82,13 +110,12 @@ impl Client {
             for unserved in takers.iter().skip(count) {
                 unserved.give_turn_back();
             }
-            let leased = leased?;
-            self.deliver(queue, &request, leased, &takers)?;
+            self.deliver(queue, &request, leased?, &takers, dead)?;
             if count < sessions.len() {
-                return Ok(());
+                break;
             }
         }
-        Ok(())
+        self.keep_rules(queue, dead)
     }
 
     /// What of a queue is ready, and what is on its way.
@@ -96,7 +123,13 @@ impl Client {
     /// # Errors
     /// The queue is gone, or a limit of leases.
     pub fn queue_counts(&self, queue: &WorkQueue) -> Result<LeaseCounts, Error> {
-        self.lease_counts(queue.group(), &lease_queue(queue))
+        let mut sum = LeaseCounts::default();
+        for of in lease_queues(queue) {
+            let counts = self.lease_counts(queue.group(), &of)?;
+            sum.ready += counts.ready;
+            sum.leased += counts.leased;
+        }
+        Ok(sum)
     }
 
     /// Takes what is ready out of a queue; how many messages that were.
@@ -104,7 +137,9 @@ impl Client {
     /// # Errors
     /// As [`Client::queue_counts`].
     pub fn purge_queue(&self, queue: &WorkQueue) -> Result<u64, Error> {
-        self.settle_ready(queue.group(), &lease_queue(queue))
+        let queues = lease_queues(queue);
+        let settled = queues.map(|of| self.settle_ready(queue.group(), &of));
+        settled.sum()
     }
 
     /// Hands out one message of a queue to who asks for it, if any is ready.
@@ -113,28 +148,42 @@ impl Client {
     /// The queue is gone, or a failed store.
     pub fn take_one(
         &self,
-        queue: &WorkQueue,
+        queue: &Arc<WorkQueue>,
         session: LeaseSession,
     ) -> Result<Option<Dealt>, Error> {
-        let request = request(queue);
-        let leased = self.deal(&request, &[session])?;
-        let Some(delivery) = leased.deliveries.first() else {
-            return Ok(None);
-        };
-        let receipt = leased.receipt(&request, delivery);
-        Ok(receipt.map(|receipt| Dealt {
-            message: delivery.message.clone(),
-            attempt: delivery.attempt,
-            receipt,
-        }))
+        self.note_use(queue);
+        if queue.has_mortals() {
+            self.dispatch(queue)?;
+        }
+        loop {
+            let request = request(queue);
+            let leased = self.deal(&request, &[session])?;
+            let Some((delivery, receipt)) = first(&leased, &request) else {
+                return Ok(None);
+            };
+            let dealt = Dealt {
+                message: delivery.message.clone(),
+                attempt: delivery.attempt,
+                receipt,
+            };
+            let Some(death) = self.death_of(queue, &dealt, Patience::WhenDue) else {
+                return Ok(Some(dealt));
+            };
+            let mut dead = Dead::default();
+            dead.put(queue, dealt, death);
+            while let Some(next) = self.bury_next(&mut dead)? {
+                self.serve(&next, &mut dead)?;
+            }
+        }
     }
 
     fn deliver(
         &self,
-        queue: &WorkQueue,
+        queue: &Arc<WorkQueue>,
         request: &LeaseRequest,
         leased: Leased,
         takers: &[Arc<Consumer>],
+        dead: &mut Dead,
     ) -> Result<(), Error> {
         let mut done: Vec<LeaseReceipt> = Vec::new();
         let mut runs: Vec<(&Arc<Consumer>, Vec<Dealt>)> = Vec::new();
@@ -142,14 +191,19 @@ impl Client {
             let Some(receipt) = leased.receipt(request, delivery) else {
                 continue;
             };
-            if taker.is_unacknowledged {
-                done.push(receipt.clone());
-            }
             let dealt = Dealt {
                 message: delivery.message.clone(),
                 attempt: delivery.attempt,
                 receipt,
             };
+            if let Some(death) = self.death_of(queue, &dealt, Patience::FirstTime) {
+                taker.give_turn_back();
+                dead.put(queue, dealt, death);
+                continue;
+            }
+            if taker.is_unacknowledged {
+                done.push(dealt.receipt.clone());
+            }
             match runs.iter_mut().find(|(known, _)| Arc::ptr_eq(known, taker)) {
                 Some((_, run)) => run.push(dealt),
                 None => runs.push((taker, vec![dealt])),
@@ -165,10 +219,17 @@ impl Client {
     }
 }
 
-fn lease_queue(queue: &WorkQueue) -> LeaseQueue {
+/// The queues of a work queue's topic, the greatest priority first.
+fn lease_queues(queue: &WorkQueue) -> impl Iterator<Item = LeaseQueue> {
+    let count = queue.topic().queue_count();
+    let ids = (0..count).rev().map(QueueId::new);
+    ids.map(|id| lease_queue(queue, id))
+}
+
+fn lease_queue(queue: &WorkQueue, id: QueueId) -> LeaseQueue {
     LeaseQueue {
         topic: Arc::clone(queue.topic()),
-        queue: QueueId::new(0),
+        queue: id,
         start: LeaseStart::Earliest,
     }
 }
@@ -177,7 +238,7 @@ fn lease_queue(queue: &WorkQueue) -> LeaseQueue {
 fn request(queue: &WorkQueue) -> LeaseRequest {
     LeaseRequest {
         group: queue.group().clone(),
-        queues: vec![lease_queue(queue)],
+        queues: lease_queues(queue).collect(),
         messages_max: 0,
         bytes_max: BATCH_BYTES,
         hold: Hold::Millis(0),
@@ -185,4 +246,10 @@ fn request(queue: &WorkQueue) -> LeaseRequest {
         order: LeaseOrder::Loose,
         give_up: None,
     }
+}
+
+/// What was leased first.
+fn first<'a>(leased: &'a Leased, request: &LeaseRequest) -> Option<(&'a Delivery, LeaseReceipt)> {
+    let delivery = leased.deliveries.first()?;
+    Some((delivery, leased.receipt(request, delivery)?))
 }

@@ -1,0 +1,135 @@
+//! Messages that have died in a queue: a dead letter first, then they are settled. A crash in
+//! between makes a second dead letter, and loses none.
+
+use crate::broker::{Durability, ProduceItem};
+use crate::leases::LeaseReceipt;
+use crate::vhosts::{DeadLetter, Dealt, Death, Undertaker, WorkQueue};
+use crate::{Client, Error};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+type Corpse = (Dealt, Death);
+
+/// Those taken out of their queues and not buried yet, and queues that dead letters came to.
+#[derive(Debug, Default)]
+pub(super) struct Dead {
+    by_queue: VecDeque<(Arc<WorkQueue>, Vec<Corpse>)>,
+    reached: Vec<Arc<WorkQueue>>,
+}
+
+impl Dead {
+    pub(super) fn put(&mut self, queue: &Arc<WorkQueue>, dealt: Dealt, death: Death) {
+        match self.by_queue.back_mut() {
+            Some((last, dead)) if Arc::ptr_eq(last, queue) => dead.push((dealt, death)),
+            _ => self
+                .by_queue
+                .push_back((Arc::clone(queue), vec![(dealt, death)])),
+        }
+    }
+}
+
+impl Client {
+    /// Who makes dead letters from now on; the first to say so is.
+    pub fn set_undertaker(&self, undertaker: Arc<dyn Undertaker>) {
+        let _first = self.shared.vhosts.undertaker.set(undertaker);
+    }
+
+    /// Messages that consumers have are not for any consumer any more: they go to the queue's
+    /// exchange for dead letters, and are done with.
+    ///
+    /// # Errors
+    /// A failed store; they are then as before.
+    pub fn bury_taken(
+        &self,
+        queue: &Arc<WorkQueue>,
+        receipts: Vec<LeaseReceipt>,
+        death: Death,
+    ) -> Result<(), Error> {
+        if queue.rules().dead_letters.is_none() {
+            self.ack(queue.group(), &receipts)?;
+            return Ok(());
+        }
+        let mut dead = Dead::default();
+        for receipt in receipts {
+            let of = super::lease_queue(queue, receipt.queue);
+            if let Some(message) = self.leased_message(&of, receipt.offset.get())? {
+                let dealt = Dealt {
+                    message,
+                    attempt: 1,
+                    receipt,
+                };
+                dead.put(queue, dealt, death);
+            }
+        }
+        while let Some(next) = self.bury_next(&mut dead)? {
+            self.serve(&next, &mut dead)?;
+        }
+        Ok(())
+    }
+
+    /// Makes dead letters of messages that a queue does not take.
+    ///
+    /// # Errors
+    /// A failed store.
+    pub fn refuse(&self, letters: Vec<DeadLetter>) -> Result<(), Error> {
+        let mut dead = Dead::default();
+        self.produce_letters(letters, &mut dead)?;
+        while let Some(next) = self.bury_next(&mut dead)? {
+            self.serve(&next, &mut dead)?;
+        }
+        Ok(())
+    }
+
+    /// Buries all who died in one queue, if any; else the next queue that dead letters came to.
+    pub(super) fn bury_next(&self, dead: &mut Dead) -> Result<Option<Arc<WorkQueue>>, Error> {
+        while let Some((queue, those)) = dead.by_queue.pop_front() {
+            let receipts: Vec<_> = those
+                .iter()
+                .map(|(dealt, _)| dealt.receipt.clone())
+                .collect();
+            let letters = self.letters_of(&queue, those);
+            if let Err(error) = self.produce_letters(letters, dead) {
+                self.give_back(queue.group(), &receipts)?;
+                return Err(error);
+            }
+            self.ack(queue.group(), &receipts)?;
+        }
+        Ok(dead.reached.pop())
+    }
+
+    fn letters_of(&self, queue: &WorkQueue, those: Vec<Corpse>) -> Vec<DeadLetter> {
+        let vhosts = &self.shared.vhosts;
+        let (Some(undertaker), Some(host), Some(_)) = (
+            vhosts.undertaker.get(),
+            vhosts.get(queue.vhost()),
+            &queue.rules().dead_letters,
+        ) else {
+            return Vec::new();
+        };
+        let now = self.shared.clock.now();
+        those
+            .into_iter()
+            .map(|(dealt, death)| undertaker.dead_letter(&host, queue, &dealt.message, death, now))
+            .collect()
+    }
+
+    fn produce_letters(&self, letters: Vec<DeadLetter>, dead: &mut Dead) -> Result<(), Error> {
+        let mut items: Vec<ProduceItem> = Vec::with_capacity(letters.len());
+        for letter in letters {
+            items.extend(letter.item);
+            for queue in letter.queues {
+                if !dead.reached.iter().any(|known| Arc::ptr_eq(known, &queue)) {
+                    dead.reached.push(queue);
+                }
+            }
+        }
+        for outcome in self.produce(items, Durability::Appended) {
+            match outcome {
+                // Its queue has gone meanwhile, and it with it.
+                Ok(_) | Err(Error::TopicNotFound(_) | Error::QueueNotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,46 @@
+//! What becomes of messages that die in a queue.
+
+use super::{VirtualHost, WorkQueue};
+use crate::broker::{MessageView, ProduceItem};
+use crate::model::Timestamp;
+use std::fmt;
+use std::sync::Arc;
+
+/// Why a message is not for a queue's consumers any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Death {
+    /// A consumer did not want it.
+    Rejected,
+    /// Its time, or that of its queue's messages, was over.
+    Expired,
+    /// The queue was full.
+    MaxLength,
+    /// It returned too often.
+    DeliveryLimit,
+}
+
+/// A message on its way to an exchange of dead letters.
+#[derive(Clone, Debug)]
+pub struct DeadLetter {
+    /// What to produce; none where nobody could ever read it.
+    pub item: Option<ProduceItem>,
+    /// The queues it will be in.
+    pub queues: Vec<Arc<WorkQueue>>,
+}
+
+/// Makes dead letters: the protocol whose queues they are knows what they look like.
+pub trait Undertaker: Send + Sync + fmt::Debug {
+    /// The dead letter of a message of `queue`, which has an exchange for them.
+    fn dead_letter(
+        &self,
+        host: &VirtualHost,
+        queue: &WorkQueue,
+        message: &MessageView,
+        death: Death,
+        at: Timestamp,
+    ) -> DeadLetter;
+
+    /// When a message of `queue` expires by what it says itself, in milliseconds after it was
+    /// stored.
+    fn life_ms(&self, message: &MessageView) -> Option<u64>;
+}
