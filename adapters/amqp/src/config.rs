@@ -90,7 +90,7 @@ impl Config {
 }
 
 /// What RabbitMQ can do and this cannot yet.
-const UNSERVED: [&str; 2] = ["connection.blocked", "direct_reply_to"];
+const UNSERVED: [&str; 1] = ["connection.blocked"];
 
 /// Not with the password.
 impl std::fmt::Debug for User {

@@ -1,6 +1,7 @@
 //! What all connections of the endpoint share.
 
 use crate::config::{Config, User};
+use crate::consuming::Replies;
 use crate::control::{Credentials, Settings};
 use crate::publishing::AmqpUndertaker;
 use gantry_core::Client;
@@ -15,6 +16,7 @@ pub struct Server {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) config: Config,
+    pub(crate) replies: Arc<Replies>,
 }
 
 impl Server {
@@ -27,6 +29,7 @@ impl Server {
             client,
             clock,
             config,
+            replies: Arc::default(),
         })
     }
 

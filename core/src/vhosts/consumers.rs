@@ -47,7 +47,8 @@ impl Credit {
         self.left.fetch_sub(count.into(), Ordering::AcqRel);
     }
 
-    fn take(&self) -> bool {
+    /// Takes one, if there is one.
+    pub fn take(&self) -> bool {
         let less = |left: i64| (left > 0).then(|| left - 1);
         let taken = self
             .left

@@ -3,7 +3,7 @@
 use super::{Channel, Mode, Session, Transaction};
 use crate::codec::method::{access, basic, channel, confirm, exchange, queue, tx};
 use crate::codec::{ClientMethod, ReplyCode, ServerMethod};
-use crate::consuming::{Letter, Outbox};
+use crate::consuming::{Letter, Outbox, REPLY_TO, is_reply_address};
 use crate::fault::Fault;
 use gantry_connection::Outgoing;
 use std::collections::VecDeque;
@@ -107,6 +107,14 @@ impl Channel {
         let (topology, number) = (&desk.session.topology, self.number);
         let last = self.last_queue.as_ref();
         match method {
+            ClientMethod::QueueDeclare(method) if is_reply_name(desk, method) => {
+                let declared = queue::DeclareOk {
+                    queue: method.queue.clone(),
+                    message_count: 0,
+                    consumer_count: 1,
+                };
+                desk.say_unless(method.no_wait, number, declared);
+            }
             ClientMethod::QueueDeclare(method) => {
                 let declared = topology.declare_queue(method, &mut self.last_queue)?;
                 desk.say_unless(method.no_wait, number, declared);
@@ -170,9 +178,13 @@ impl Channel {
             let text = format!("reached maximum ({limit}) of consumers per channel");
             return Err(Fault::new(ReplyCode::NotAllowed, text));
         }
-        let last = self.last_queue.as_ref();
-        let queue = desk.session.topology.queue_or_last(&method.queue, last)?;
-        let consumer_tag = self.consuming.consume(method, queue)?;
+        let consumer_tag = if method.queue.as_str() == REPLY_TO {
+            self.consuming.consume_replies(method)?
+        } else {
+            let last = self.last_queue.as_ref();
+            let queue = desk.session.topology.queue_or_last(&method.queue, last)?;
+            self.consuming.consume(method, queue)?
+        };
         let answer = basic::ConsumeOk {
             consumer_tag: consumer_tag.clone(),
         };
@@ -246,6 +258,13 @@ impl Channel {
             _ => Err(Fault::new(ReplyCode::PreconditionFailed, NOT_TRANSACTIONAL)),
         }
     }
+}
+
+/// Whether a declared queue is where answers go.
+fn is_reply_name(desk: &Desk<'_>, method: &queue::Declare) -> bool {
+    let name = &method.queue;
+    name.as_str() == REPLY_TO
+        || (is_reply_address(name.as_str()) && desk.session.shared.replies.is_open(name))
 }
 
 const NOT_TRANSACTIONAL: &str = "channel is not transactional";

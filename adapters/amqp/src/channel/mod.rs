@@ -85,7 +85,8 @@ impl Channel {
         };
         let at = session.server.clock.now();
         let publisher = &session.publisher;
-        let routed = publisher.route(&message.0, &message.1, at, batch)?;
+        let asking = &self.consuming;
+        let routed = publisher.route(&message.0, &message.1, at, (batch, asking))?;
         match &mut self.mode {
             Mode::Transacting(transaction) => {
                 transaction.publish(message, routed, &session.server.config)

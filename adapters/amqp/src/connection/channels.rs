@@ -266,7 +266,8 @@ impl Channels {
     /// Writes what was published to the log; the receipt of what is not yet durable of it.
     fn store(&mut self, out: &mut Outgoing) -> Result<Option<gantry_core::Receipt>, Failure> {
         let shared = &self.session.shared;
-        let stored = self.batch.store(&shared.client, shared.frame_max, out);
+        let from = (&shared.client, &*shared.replies);
+        let stored = self.batch.store(from, shared.frame_max, out);
         let Stored {
             outcomes,
             mut last,

@@ -178,6 +178,7 @@ impl AmqpConnection {
             host: Arc::clone(&host),
             outbox: Arc::new(Outbox::default()),
             room: Credit::of(Some(self.server.config.undelivered_max.max(1))),
+            replies: Arc::clone(&self.server.replies),
             frame_max: self.control.frame_max(),
             takes_cancel: self.control.client().takes_consumer_cancel(),
         };
@@ -188,6 +189,7 @@ impl AmqpConnection {
                 client: client.clone(),
                 host,
                 user: Arc::clone(user),
+                replies: Arc::clone(&self.server.replies),
                 from: self.peer,
             },
             shared,

@@ -1,11 +1,13 @@
 //! The consuming half of a channel: consumers, deliveries and what is said of them.
 
 mod outbox;
+mod replies;
 #[cfg(test)]
 mod tests;
 mod unsettled;
 
 pub use outbox::{Letter, LetterContent, Outbox};
+pub use replies::{REPLY_TO, Replies, is_reply_address};
 
 use crate::Output;
 use crate::codec::method::basic;
@@ -38,6 +40,8 @@ pub struct Shared {
     pub outbox: Arc<Outbox>,
     /// For messages in the outbox.
     pub room: Arc<Credit>,
+    /// All connections' addresses for answers.
+    pub replies: Arc<Replies>,
     /// Longest frame the client takes.
     pub frame_max: FrameMax,
     /// Whether the client wants to know that a consumer's queue is gone.
@@ -59,6 +63,8 @@ pub struct Consuming {
     credit: Arc<Credit>,
     /// Whether that was ever a limit.
     is_limited: bool,
+    /// Who consumes answers, and at which address.
+    reply_consumer: Option<(ShortString, ShortString)>,
 }
 
 impl Consuming {
@@ -74,6 +80,7 @@ impl Consuming {
             prefetch: None,
             credit: Credit::of(None),
             is_limited: false,
+            reply_consumer: None,
         }
     }
 
@@ -123,14 +130,7 @@ impl Consuming {
             let text = format!("queue '{queue}' in vhost '{host}' does not support global qos");
             return Err(Fault::new(ReplyCode::NotImplemented, text));
         }
-        let tag = match method.consumer_tag.as_str() {
-            "" => ShortString::cut(&made_up_name(&self.shared.client, TAG_PREFIX)),
-            _ => method.consumer_tag.clone(),
-        };
-        if self.consumers.contains_key(&tag) {
-            let text = format!("attempt to reuse consumer tag '{tag}'");
-            return Err(Fault::new(ReplyCode::NotAllowed, text));
-        }
+        let tag = self.new_tag(method)?;
         let priority = method.arguments.view().get("x-priority");
         let priority = priority.and_then(|value| i32::try_from(value.integer()?).ok());
         let consumer = Arc::new(Consumer {
@@ -151,6 +151,60 @@ impl Consuming {
         added.map_err(|error| fault(&self.shared.host, Named::Queue(queue.name()), error))?;
         self.consumers.insert(tag.clone(), (queue, consumer));
         Ok(tag)
+    }
+
+    /// `basic.consume` of [`REPLY_TO`]; the consumer's tag.
+    ///
+    /// # Errors
+    /// A channel's or a connection's fault.
+    pub fn consume_replies(&mut self, method: &basic::Consume) -> Result<ShortString, Fault> {
+        let refuse = |text| Err(Fault::new(ReplyCode::PreconditionFailed, text));
+        let tag = self.new_tag(method)?;
+        if self.reply_consumer.is_some() {
+            return refuse("reply consumer already set");
+        }
+        if !method.no_ack {
+            return refuse("reply consumer cannot acknowledge");
+        }
+        let address = self.shared.replies.open(&self.shared, self.channel, &tag);
+        self.reply_consumer = Some((tag.clone(), address));
+        Ok(tag)
+    }
+
+    /// Where answers to what the channel publishes are to go.
+    ///
+    /// # Errors
+    /// Nobody consumes them.
+    pub fn reply_address(&self) -> Result<&ShortString, Fault> {
+        let known = self.reply_consumer.as_ref().map(|(_, address)| address);
+        known.ok_or_else(|| {
+            let text = "fast reply consumer does not exist";
+            Fault::new(ReplyCode::PreconditionFailed, text)
+        })
+    }
+
+    fn new_tag(&self, method: &basic::Consume) -> Result<ShortString, Fault> {
+        let tag = match method.consumer_tag.as_str() {
+            "" => ShortString::cut(&made_up_name(&self.shared.client, TAG_PREFIX)),
+            _ => method.consumer_tag.clone(),
+        };
+        let consumes_replies = self.consumes_replies_as(&tag);
+        if consumes_replies || self.consumers.contains_key(&tag) {
+            let text = format!("attempt to reuse consumer tag '{tag}'");
+            return Err(Fault::new(ReplyCode::NotAllowed, text));
+        }
+        Ok(tag)
+    }
+
+    fn consumes_replies_as(&self, tag: &ShortString) -> bool {
+        let known = self.reply_consumer.as_ref();
+        known.is_some_and(|(known, _)| known == tag)
+    }
+
+    fn stop_replies(&mut self) {
+        if let Some((_, address)) = self.reply_consumer.take() {
+            self.shared.replies.close(&address);
+        }
     }
 
     /// Lets messages come to a new consumer.
@@ -181,6 +235,9 @@ impl Consuming {
     /// # Errors
     /// A failed store.
     pub fn forget(&mut self, tag: &ShortString) -> Result<(), Fault> {
+        if self.consumes_replies_as(tag) {
+            self.stop_replies();
+        }
         match self.consumers.remove(tag) {
             Some((queue, _)) => self.delete_if_abandoned(&queue),
             None => Ok(()),
@@ -208,8 +265,10 @@ impl Consuming {
             content,
             ..
         } = letter;
+        self.shared.room.give(room_of(&content));
         let messages = match content {
             LetterContent::Messages(messages) => messages,
+            LetterContent::Reply(answer) => return self.write_reply(consumer_tag, &answer, out),
             LetterContent::Cancelled => {
                 self.consumers.remove(&consumer_tag);
                 if !self.shared.takes_cancel {
@@ -223,7 +282,6 @@ impl Consuming {
                 return Ok(());
             }
         };
-        self.shared.room.give(letter_room(&messages));
         let Some((queue, consumer)) = self.consumers.get(&consumer_tag).cloned() else {
             // Its session has ended, and they are back in their queue.
             return Ok(());
@@ -244,6 +302,25 @@ impl Consuming {
             }
         }
         Ok(self.shared.client.dispatch(&queue)?)
+    }
+
+    fn write_reply(
+        &mut self,
+        consumer_tag: ShortString,
+        answer: &Delivered,
+        out: &mut impl Output,
+    ) -> Result<(), Fault> {
+        if !self.consumes_replies_as(&consumer_tag) {
+            return Ok(());
+        }
+        let method = basic::Deliver {
+            consumer_tag,
+            delivery_tag: self.deliveries.next_tag(),
+            redelivered: false,
+            exchange: text(&answer.exchange),
+            routing_key: text(&answer.routing_key),
+        };
+        self.write_content(ContentMethod::Deliver(&method), answer, out)
     }
 
     /// `basic.get`: writes a message, or that there is none.
@@ -358,6 +435,7 @@ impl Consuming {
     /// # Errors
     /// A failed store; it has ended nevertheless.
     pub fn end(&mut self) -> Result<(), Fault> {
+        self.stop_replies();
         let consumers = std::mem::take(&mut self.consumers);
         let consumers: Vec<_> = consumers.into_values().collect();
         let queues = self.deliveries.queues();
@@ -374,9 +452,7 @@ impl Consuming {
 
     /// Lets go of what another thread has for a channel that has ended.
     pub fn discard(room: &Credit, letter: &Letter) {
-        if let LetterContent::Messages(messages) = &letter.content {
-            room.give(letter_room(messages));
-        }
+        room.give(room_of(&letter.content));
     }
 
     /// Says the same of all messages, a queue's together, and gives their credit back.
@@ -449,20 +525,26 @@ impl Consuming {
     }
 }
 
-/// What messages take of a connection's room: as much as they were dealt for, and one more for
-/// every full 4 KiB of each.
-fn letter_room(messages: &[Dealt]) -> u32 {
-    let surplus = messages
-        .iter()
-        .map(room_beyond_one)
-        .fold(0, u32::saturating_add);
-    u32::try_from(messages.len())
-        .unwrap_or(u32::MAX)
-        .saturating_add(surplus)
+/// What a letter takes of a connection's room: one for each message, and one more for every full
+/// 4 KiB of it.
+fn room_of(content: &LetterContent) -> u32 {
+    let one = |bytes| room_beyond_one(bytes).saturating_add(1);
+    match content {
+        LetterContent::Messages(messages) => {
+            let each = messages.iter().map(|dealt| one(dealt.message.bytes.len()));
+            each.fold(0, u32::saturating_add)
+        }
+        LetterContent::Reply(answer) => one(answer.body.len()),
+        LetterContent::Cancelled => 0,
+    }
 }
 
-fn room_beyond_one(dealt: &Dealt) -> u32 {
-    u32::try_from(dealt.message.bytes.len() / ROOM_BYTES).unwrap_or(u32::MAX)
+fn room_beyond_one(bytes: usize) -> u32 {
+    u32::try_from(bytes / ROOM_BYTES).unwrap_or(u32::MAX)
+}
+
+fn text(bytes: &bytes::Bytes) -> ShortString {
+    ShortString::cut(&String::from_utf8_lossy(bytes))
 }
 
 /// A message as it is delivered.
@@ -481,7 +563,6 @@ fn deliver(
     if queue.rules().is_quorum {
         delivered.count_returns(dealt.attempt.saturating_sub(1));
     }
-    let text = |bytes: &bytes::Bytes| ShortString::cut(&String::from_utf8_lossy(bytes));
     let method = basic::Deliver {
         consumer_tag: consumer_tag.clone(),
         delivery_tag: tag,

@@ -2,6 +2,7 @@
 
 use super::room_beyond_one;
 use crate::codec::ShortString;
+use crate::message::Delivered;
 use futures_util::task::AtomicWaker;
 use gantry_core::vhosts::{Credit, Dealt, Mailbox};
 use parking_lot::Mutex;
@@ -26,6 +27,8 @@ pub struct Letter {
 pub enum LetterContent {
     /// Messages, in order.
     Messages(Vec<Dealt>),
+    /// An answer that came through no queue.
+    Reply(Box<Delivered>),
     /// That there will be no more: its queue is gone.
     Cancelled,
 }
@@ -52,7 +55,7 @@ impl Outbox {
         mem::take(&mut *self.letters.lock())
     }
 
-    fn put(&self, letter: Letter) {
+    pub(super) fn put(&self, letter: Letter) {
         self.letters.lock().push_back(letter);
         self.waker.wake();
     }
@@ -80,7 +83,9 @@ impl Slot {
 
 impl Mailbox for Slot {
     fn deliver(&self, messages: Vec<Dealt>) {
-        let surplus = messages.iter().map(room_beyond_one);
+        let surplus = messages
+            .iter()
+            .map(|dealt| room_beyond_one(dealt.message.bytes.len()));
         self.room.charge(surplus.fold(0, u32::saturating_add));
         self.put(LetterContent::Messages(messages));
     }

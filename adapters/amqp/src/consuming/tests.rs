@@ -36,6 +36,7 @@ impl World {
             host,
             outbox: Arc::default(),
             room: Credit::of(Some(1_000)),
+            replies: Arc::default(),
             frame_max: FrameMax::LEAST,
             takes_cancel: true,
         };

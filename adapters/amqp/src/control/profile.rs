@@ -39,13 +39,13 @@ pub struct Profile {
 impl Default for Profile {
     fn default() -> Self {
         Self {
-            // None is, as yet.
+            // Whoever serves any says which.
             capabilities: Vec::new(),
             product: String::from("Gantry"),
             version: String::from(env!("CARGO_PKG_VERSION")),
             platform: String::from("Rust"),
-            copyright: None,
-            information: None,
+            copyright: Some(String::from("The Gantry authors")),
+            information: Some(String::from("Kafka, RocketMQ and AMQP on one log")),
             cluster_name: String::from("gantry"),
         }
     }

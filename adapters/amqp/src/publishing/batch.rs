@@ -4,7 +4,9 @@ use super::Routed;
 use crate::channel::Outcomes;
 use crate::codec::method::basic;
 use crate::codec::{Content, ContentMethod, FrameMax, ReplyCode, ShortString, write_content};
+use crate::consuming::Replies;
 use crate::fault::Fault;
+use crate::message::Delivered;
 use crate::output::Output;
 use gantry_core::vhosts::{DeadLetter, WorkQueue};
 use gantry_core::{Client, Durability, Error, ProduceItem, Receipt};
@@ -28,6 +30,7 @@ struct Entry {
     tag: Option<u64>,
     has_item: bool,
     is_refused: bool,
+    reply: Option<(ShortString, Delivered)>,
     /// Where it went nowhere, and its publisher wants it back.
     unrouted: Option<Box<Unrouted>>,
 }
@@ -70,6 +73,7 @@ impl Batch {
             is_unrouted,
             is_refused,
             letters,
+            reply,
         } = routed;
         let returns = method.mandatory && is_unrouted;
         self.entries.push(Entry {
@@ -77,6 +81,7 @@ impl Batch {
             tag,
             has_item: item.is_some(),
             is_refused,
+            reply,
             unrouted: returns.then(|| Box::new(Unrouted { method, content })),
         });
         self.items.extend(item);
@@ -114,14 +119,14 @@ impl Batch {
     /// who consume.
     pub(crate) fn store(
         &mut self,
-        client: &Client,
+        (client, replies): (&Client, &Replies),
         limit: FrameMax,
         out: &mut impl Output,
     ) -> Stored {
         let items = std::mem::take(&mut self.items);
         let mut receipts = client.produce(items, Durability::Configured).into_iter();
         let mut stored = Stored::default();
-        for entry in self.entries.drain(..) {
+        for mut entry in self.entries.drain(..) {
             let receipt = if entry.has_item {
                 receipts.next()
             } else {
@@ -129,6 +134,9 @@ impl Batch {
             };
             if let Some(unrouted) = &entry.unrouted {
                 unrouted.write(entry.channel, limit, out);
+            }
+            if let Some((address, answer)) = entry.reply.take() {
+                replies.send(&address, answer);
             }
             stored.put(&entry, receipt);
         }

@@ -9,7 +9,8 @@ mod routable;
 mod tests;
 
 use crate::codec::method::basic;
-use crate::codec::{Content, PropertyList, ReplyCode, TableView};
+use crate::codec::{Content, PropertyList, ReplyCode, ShortString, TableView};
+use crate::consuming::{Consuming, REPLY_TO, Replies, is_reply_address};
 use crate::fault::Fault;
 use crate::message::{Delivered, MessageFault, Published};
 use crate::topology::{LIFE_MS_MAX, Named, fault};
@@ -36,6 +37,8 @@ pub struct Publisher {
     pub host: Arc<VirtualHost>,
     /// The user's name, which `user-id` must be.
     pub user: Arc<str>,
+    /// Where answers go.
+    pub replies: Arc<Replies>,
     /// The connection's peer.
     pub from: SocketAddr,
 }
@@ -53,10 +56,13 @@ pub struct Routed {
     pub is_refused: bool,
     /// What becomes of it then.
     pub letters: Vec<DeadLetter>,
+    /// It is an answer, for that address.
+    pub reply: Option<(ShortString, Delivered)>,
 }
 
 impl Publisher {
-    /// Checks and routes a message that came `at`; those of `before` are published first.
+    /// Checks and routes a message that came `at`; those of `before` are published first. Answers
+    /// to it are for who is `asking`.
     ///
     /// # Errors
     /// A channel's or a connection's fault.
@@ -65,7 +71,7 @@ impl Publisher {
         method: &basic::Publish,
         content: &Content,
         at: Timestamp,
-        before: &Batch,
+        (before, asking): (&Batch, &Consuming),
     ) -> Result<Routed, Fault> {
         if method.immediate {
             return Err(Fault::new(ReplyCode::NotImplemented, "immediate=true"));
@@ -78,13 +84,27 @@ impl Publisher {
             .map_err(|fault| refused(format!("invalid message: {fault}")))?;
         self.check(&list)?;
         let keys = Keys::of(method.routing_key.as_str(), list.headers)?;
+        if exchange.is_empty() && is_reply_address(method.routing_key.as_str()) {
+            return Ok(self.answer(&method.routing_key, content));
+        }
         let headers = Headers(&list);
         let route = self.host.route(exchange, &keys.all(), &headers);
         let mut route = route.map_err(|error| self.fault(exchange, error))?;
         let is_unrouted = route.queues.is_empty();
         let refusing = self.withhold(&mut route, before);
-        let blind = keys.without_blind(&list);
-        let properties = blind.as_ref().unwrap_or(&content.properties);
+        let asks = list.reply_to == Some(REPLY_TO.as_bytes());
+        let address = if asks {
+            Some(asking.reply_address()?.as_bytes())
+        } else {
+            list.reply_to
+        };
+        let list = PropertyList {
+            reply_to: address,
+            ..list
+        };
+        let changed = keys.without_blind(&list);
+        let changed = changed.or_else(|| asks.then(|| list.encode()));
+        let properties = changed.as_ref().unwrap_or(&content.properties);
         let published = Published {
             exchange,
             routing_key: method.routing_key.as_str(),
@@ -106,6 +126,21 @@ impl Publisher {
             letters: letters.collect(),
             ..item_of(&self.client, &published, route, list.priority)?
         })
+    }
+
+    /// An answer, which goes to the channel that asked.
+    fn answer(&self, address: &ShortString, content: &Content) -> Routed {
+        let delivered = Delivered {
+            exchange: Bytes::new(),
+            routing_key: address.clone().into_bytes(),
+            properties: content.properties.clone(),
+            body: content.body.clone(),
+        };
+        Routed {
+            is_unrouted: !self.replies.is_open(address),
+            reply: Some((address.clone(), delivered)),
+            ..Routed::default()
+        }
     }
 
     /// Takes the queues out of a route that are full and do not take more.

@@ -1,12 +1,13 @@
 use super::*;
 use crate::codec::table::{ArrayBuilder, TableBuilder, Value};
-use crate::codec::{MethodId, ShortString};
+use crate::codec::{FrameMax, MethodId, ShortString};
+use crate::consuming::Shared;
 use crate::message::Delivered;
 use bytes::Bytes;
 use gantry_core::model::SystemClock;
 use gantry_core::record::RecordView;
 use gantry_core::routing::{Arguments, Binding, Destination, ExchangeKind, ExchangeSpec};
-use gantry_core::vhosts::QueueSpec;
+use gantry_core::vhosts::{Credit, QueueSpec};
 use gantry_core::{Broker, Config, Durability, FetchQueue};
 use std::net::Ipv4Addr;
 use tempfile::TempDir;
@@ -28,6 +29,7 @@ impl World {
             host: client.virtual_host("/").unwrap(),
             client,
             user: "guest".into(),
+            replies: Arc::default(),
             from: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
         };
         Self {
@@ -35,6 +37,20 @@ impl World {
             broker,
             publisher,
         }
+    }
+
+    /// Who publishes has no consumers.
+    fn asking(&self) -> Consuming {
+        let shared = Shared {
+            client: self.publisher.client.clone(),
+            host: Arc::clone(&self.publisher.host),
+            outbox: Arc::default(),
+            room: Credit::of(None),
+            replies: Arc::default(),
+            frame_max: FrameMax::LEAST,
+            takes_cancel: false,
+        };
+        Consuming::new(shared, 1)
     }
 
     fn exchange(&self, name: &str, kind: ExchangeKind, is_internal: bool) {
@@ -86,7 +102,7 @@ impl World {
                 &method,
                 &content,
                 Timestamp::from_millis(7),
-                &Batch::default(),
+                (&Batch::default(), &self.asking()),
             )
             .map_err(|fault| {
                 let close = fault.close(MethodId::NONE);

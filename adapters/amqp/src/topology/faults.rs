@@ -35,26 +35,20 @@ pub(crate) fn fault(host: &VirtualHost, named: Named<'_>, error: TopologyError) 
             let what = describe(host, Named::Queue(&name));
             (ReplyCode::NotFound, format!("no {what}"))
         }
+        TopologyError::Inequivalent(difference) if difference.argument == "exclusive" => {
+            (ReplyCode::ResourceLocked, locked(&describe(host, named)))
+        }
         TopologyError::Inequivalent(difference) => {
             let what = describe(host, named);
             let text = format!(
                 "inequivalent arg '{}' for {what}: received {} but current is {}",
                 difference.argument, difference.received, difference.current
             );
-            let code = match difference.argument {
-                "exclusive" => ReplyCode::ResourceLocked,
-                _ => ReplyCode::PreconditionFailed,
-            };
-            (code, text)
+            (ReplyCode::PreconditionFailed, text)
         }
         TopologyError::Locked(name) => {
             let what = describe(host, Named::Queue(&name));
-            let text = format!(
-                "cannot obtain exclusive access to locked {what}. It could be originally \
-                 declared on another connection or the exclusive property value does not \
-                 match that of the original declaration."
-            );
-            (ReplyCode::ResourceLocked, text)
+            (ReplyCode::ResourceLocked, locked(&what))
         }
         TopologyError::ExclusiveUse(name) => {
             let what = describe(host, Named::Queue(&name));
@@ -74,4 +68,12 @@ pub(crate) fn fault(host: &VirtualHost, named: Named<'_>, error: TopologyError) 
         TopologyError::Store(error) => return error.into(),
     };
     Fault::new(code, text)
+}
+
+fn locked(what: &str) -> String {
+    format!(
+        "cannot obtain exclusive access to locked {what}. It could be originally declared on \
+         another connection or the exclusive property value does not match that of the original \
+         declaration."
+    )
 }

@@ -52,15 +52,15 @@ impl Topology {
 
     fn make_queue(&self, name: &str, method: &queue::Declare) -> Result<Arc<WorkQueue>, Fault> {
         let table = method.arguments.view();
-        let is_new = self.host.queue(name).is_none();
-        if is_new && name.starts_with(RESERVED_PREFIX) && !method.queue.as_str().is_empty() {
+        if name.starts_with(RESERVED_PREFIX) && !method.queue.as_str().is_empty() {
             let text = format!("queue name '{name}' contains reserved prefix '{RESERVED_PREFIX}*'");
             return Err(Fault::new(ReplyCode::AccessRefused, text));
         }
         self.check_arguments(name, table)?;
         self.check_kind(name, method)?;
         let spec = QueueSpec {
-            is_durable: method.durable,
+            // What goes with its connection does not outlive a restart.
+            is_durable: method.durable && !method.exclusive,
             is_exclusive: method.exclusive,
             is_auto_delete: method.auto_delete,
             arguments: arguments_of(table),

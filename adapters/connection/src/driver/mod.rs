@@ -64,6 +64,8 @@ struct Driver<'a, S, P: Protocol> {
     starved: bool,
     unflushed: bool,
     moved: bool,
+    /// Frames were handled since notices were collected.
+    handled: bool,
 }
 
 /// Why taking in stopped.
@@ -89,6 +91,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin, P: Protocol> Driver<'a, S, P> {
             starved: true,
             unflushed: false,
             moved: false,
+            handled: false,
         }
     }
 
@@ -109,6 +112,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin, P: Protocol> Driver<'a, S, P> {
             } else {
                 self.take_in(context, &mut turn, blocked)?
             };
+            if std::mem::take(&mut self.handled) {
+                // What was handled may have set another time to wake up at.
+                self.collect_notices(context)?;
+            }
             let (was_full, had_room) = (self.is_full(), self.has_room());
             let written = self.poll_write(context).map_err(Closed::Stream)?;
             blocked = written.is_pending();
@@ -159,6 +166,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin, P: Protocol> Driver<'a, S, P> {
         self.replies
             .poll(context, bytes_max)
             .map_err(Closed::Protocol)?;
+        self.collect_notices(context)
+    }
+
+    /// Collects what the peer is told unasked.
+    fn collect_notices(&mut self, context: &mut Context<'_>) -> Step<(), P> {
         while !self.is_full() {
             let notice = self.protocol.poll_notice(context, self.replies.out_mut());
             let Poll::Ready(told) = notice else { break };
@@ -229,6 +241,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin, P: Protocol> Driver<'a, S, P> {
             let frames = self.frames.drain(..);
             let handled = self.protocol.handle(frames, &mut self.replies);
             handled.map_err(Closed::Protocol)?;
+            self.handled = true;
         }
         decoded?;
         let waits = self.replies.settle(request_bytes);
