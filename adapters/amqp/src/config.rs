@@ -70,11 +70,10 @@ impl Default for Config {
 impl Config {
     pub(crate) fn settings(&self) -> Arc<Settings> {
         let capabilities = RABBITMQ_CAPABILITIES.iter();
-        let served = capabilities.filter(|name| !UNSERVED.contains(*name));
         let own = Profile::default();
         Arc::new(Settings {
             profile: Profile {
-                capabilities: served.map(|name| (*name).to_owned()).collect(),
+                capabilities: capabilities.map(|name| (*name).to_owned()).collect(),
                 product: self.product.clone(),
                 version: self.version.clone().unwrap_or(own.version),
                 ..own
@@ -88,9 +87,6 @@ impl Config {
         })
     }
 }
-
-/// What RabbitMQ can do and this cannot yet.
-const UNSERVED: [&str; 1] = ["connection.blocked"];
 
 /// Not with the password.
 impl std::fmt::Debug for User {

@@ -74,6 +74,12 @@ pub trait Protocol: Sized {
         Poll::Pending
     }
 
+    /// Whether more of what the peer sends is to be read. When that changes, the task is to be
+    /// woken.
+    fn takes_more(&self) -> bool {
+        true
+    }
+
     /// Whether a peer that has read everything may be silent for as long as it likes, as where the
     /// protocol has its own way to find out that it is dead.
     fn may_be_silent(&self) -> bool {

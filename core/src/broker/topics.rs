@@ -4,7 +4,7 @@ use crate::model::{QueueId, QueueOffset, TopicName, TopicRules, TopicSpec};
 use crate::queue::Queue;
 use crate::state::{Bounds, Command, State, TopicState};
 use crate::traffic::Traffic;
-use crate::{Client, Error};
+use crate::{Client, Error, StoreHealth};
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use std::collections::BTreeMap;
@@ -379,6 +379,13 @@ impl Client {
     #[must_use]
     pub fn message_bytes_max(&self) -> usize {
         self.shared.config.topics.message_bytes_max
+    }
+
+    /// Whether there is room on the disk for more messages.
+    #[must_use]
+    pub fn admits_messages(&self) -> bool {
+        let state = self.shared.store.health.state();
+        !matches!(state, StoreHealth::ReadOnly | StoreHealth::DiskFull)
     }
 
     fn check_queues(&self, state: &State, spec: &TopicSpec, have: u32) -> Result<(), Error> {

@@ -1,6 +1,7 @@
 //! A connection on the stream driver: channel 0, the channels, and what goes between them and the
 //! log.
 
+mod alarm;
 mod channels;
 mod input;
 mod pulse;
@@ -17,6 +18,7 @@ use crate::fault::Fault;
 use crate::publishing::Publisher;
 use crate::server::Server;
 use crate::topology::Topology;
+use alarm::{Alarm, is_publish, write_blocked, write_unblocked};
 use bytes::{Bytes, BytesMut};
 use channels::Channels;
 use gantry_connection::{Closed, Outgoing, Protocol, Replies, ReplyOrder};
@@ -53,6 +55,8 @@ pub struct AmqpConnection {
     user: Option<Arc<str>>,
     /// From `connection.open` on.
     channels: Option<Channels>,
+    /// The client has published while there is no room.
+    alarm: Option<Alarm>,
 }
 
 impl AmqpConnection {
@@ -68,7 +72,51 @@ impl AmqpConnection {
             was_heard: false,
             user: None,
             channels: None,
+            alarm: None,
         }
+    }
+
+    /// Takes the next item, unless it waits for room on the disk.
+    fn take(&mut self, item: Item, out: &mut Outgoing) -> Result<(), Ended> {
+        if self.alarm.is_none() && is_publish(&item) && !self.server.client.admits_messages() {
+            self.alarm = Some(Alarm::new(self.pulse.now()));
+            if self.control.client().takes_blocked() && self.control.is_running() {
+                write_blocked(out.head());
+            }
+        }
+        match &mut self.alarm {
+            Some(alarm) => {
+                alarm.stalled.push_back(item);
+                Ok(())
+            }
+            None => self.accept(item, out),
+        }
+    }
+
+    /// Goes on once there is room.
+    fn poll_alarm(&mut self, context: &mut Context<'_>, out: &mut Outgoing) -> Result<(), Ended> {
+        let Some(alarm) = &mut self.alarm else {
+            return Ok(());
+        };
+        // What the client sends is not read: it cannot be heard.
+        self.was_heard = true;
+        while self.pulse.poll(alarm.next_look, context) {
+            if !self.server.client.admits_messages() {
+                alarm.look_later(self.pulse.now());
+                continue;
+            }
+            let stalled = std::mem::take(&mut alarm.stalled);
+            self.alarm = None;
+            if self.control.client().takes_blocked() && self.control.is_running() {
+                write_unblocked(out.head());
+            }
+            for item in stalled {
+                self.take(item, out)?;
+            }
+            self.finish_work(out);
+            return Ok(());
+        }
+        Ok(())
     }
 
     fn accept(&mut self, item: Item, out: &mut Outgoing) -> Result<(), Ended> {
@@ -280,7 +328,7 @@ impl Protocol for AmqpConnection {
         let out = replies.ready();
         let before = out.len();
         for item in items {
-            self.accept(item, out)?;
+            self.take(item, out)?;
         }
         self.finish_work(out);
         if out.len() > before {
@@ -299,6 +347,7 @@ impl Protocol for AmqpConnection {
         notice: &mut Outgoing,
     ) -> Poll<Result<(), Ended>> {
         let before = notice.len();
+        self.poll_alarm(context, notice)?;
         self.poll_clock(context, notice)?;
         let told = match &mut self.channels {
             Some(channels) => channels.poll(context, notice),
@@ -312,6 +361,10 @@ impl Protocol for AmqpConnection {
         }
         self.control.note_sent(self.pulse.now());
         Poll::Ready(Ok(()))
+    }
+
+    fn takes_more(&self) -> bool {
+        self.alarm.is_none()
     }
 
     fn may_be_silent(&self) -> bool {

@@ -216,6 +216,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin, P: Protocol> Driver<'a, S, P> {
         self.replies.unsent_bytes() < self.limits.unsent_bytes_max
             && self.replies.request_bytes() < self.limits.pipelined_bytes_max
             && self.replies.pending_count() < self.limits.pending_replies_max
+            && self.protocol.takes_more()
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Step<usize, P>> {
