@@ -164,7 +164,8 @@ impl Consumers {
     pub(crate) fn add(&mut self, consumer: Arc<Consumer>) -> bool {
         let all = self.turns.values().flatten();
         let is_taken = all.into_iter().any(|known| known.is_exclusive);
-        if is_taken || (consumer.is_exclusive && self.count > 0) {
+        let is_shared = self.is_single_active || self.count > 0;
+        if is_taken || (consumer.is_exclusive && is_shared) {
             return false;
         }
         let equals = self.turns.entry(Reverse(consumer.priority)).or_default();

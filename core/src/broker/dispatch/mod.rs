@@ -204,9 +204,11 @@ impl Client {
             if taker.is_unacknowledged {
                 done.push(dealt.receipt.clone());
             }
-            match runs.iter_mut().find(|(known, _)| Arc::ptr_eq(known, taker)) {
-                Some((_, run)) => run.push(dealt),
-                None => runs.push((taker, vec![dealt])),
+            // Consumers of one session have one order between them.
+            let mut before = runs.iter_mut().rev();
+            match before.find(|(known, _)| known.session == taker.session) {
+                Some((known, run)) if Arc::ptr_eq(known, taker) => run.push(dealt),
+                _ => runs.push((taker, vec![dealt])),
             }
         }
         for (taker, run) in runs {
