@@ -3,7 +3,7 @@
 use crate::config::{Config, User};
 use crate::consuming::Replies;
 use crate::control::{Credentials, Settings};
-use crate::publishing::AmqpUndertaker;
+use crate::publishing::AmqpQueueProtocol;
 use gantry_core::Client;
 use gantry_core::model::Clock;
 use std::net::IpAddr;
@@ -23,7 +23,7 @@ impl Server {
     /// An endpoint over `client`'s broker.
     #[must_use]
     pub fn new(client: Client, config: Config, clock: Arc<dyn Clock>) -> Arc<Self> {
-        client.set_undertaker(Arc::new(AmqpUndertaker::new(client.clone())));
+        client.set_queue_protocol(Arc::new(AmqpQueueProtocol::new(client.clone())));
         Arc::new(Self {
             settings: config.settings(),
             client,

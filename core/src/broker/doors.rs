@@ -1,6 +1,8 @@
 //! The queues that one call produces to: what a run of neighbours has in common is asked once.
 
+use super::feeds::Feed;
 use super::produce::{Durability, ProduceItem, Wish};
+use super::shared::Shared;
 use super::topics::Topic;
 use crate::Error;
 use crate::model::{OffsetRange, QueueId, Timestamp};
@@ -18,13 +20,19 @@ pub(super) struct Door {
     pub(super) queue: Arc<Queue>,
     /// What those who produce to it want.
     pub(super) wish: Wish,
+    /// The queues of AMQP's that it feeds.
+    pub(super) feed: Option<Feed>,
     range: OnceCell<OffsetRange>,
 }
 
 impl Door {
     /// # Errors
     /// [`Error::Forbidden`], or there is no such queue.
-    fn of(item: &ProduceItem, durability: Durability) -> Result<Self, Error> {
+    fn of(
+        item: &ProduceItem,
+        durability: Durability,
+        feeder: Option<&Shared>,
+    ) -> Result<Self, Error> {
         let topic = &item.topic;
         if !topic.spec().permission.is_writable() {
             let text = format!("topic {} is not writable", topic.name());
@@ -35,6 +43,7 @@ impl Door {
             id: item.queue,
             queue: topic.queue(item.queue)?,
             wish: Wish::of(&topic.rules(), durability),
+            feed: feeder.and_then(|shared| shared.feed_of(topic.name())),
             range: OnceCell::new(),
         })
     }
@@ -51,15 +60,18 @@ impl Door {
 
 /// Those of a call, one for each run of items.
 #[derive(Debug)]
-pub(super) struct Doors {
+pub(super) struct Doors<'a> {
     durability: Durability,
+    /// Who knows what is fed; nobody where producers have looked themselves.
+    feeder: Option<&'a Shared>,
     all: SmallVec<[Door; 2]>,
 }
 
-impl Doors {
-    pub(super) fn new(durability: Durability) -> Self {
+impl<'a> Doors<'a> {
+    pub(super) fn new(durability: Durability, feeder: Option<&'a Shared>) -> Self {
         Self {
             durability,
+            feeder,
             all: SmallVec::new(),
         }
     }
@@ -70,7 +82,7 @@ impl Doors {
     /// The item cannot be taken.
     pub(super) fn of(&mut self, item: &ProduceItem) -> Result<(usize, &Door), Error> {
         if !self.all.last().is_some_and(|door| door.is_for(item)) {
-            self.all.push(Door::of(item, self.durability)?);
+            self.all.push(Door::of(item, self.durability, self.feeder)?);
         }
         let at = self.all.len().saturating_sub(1);
         let door = self.at(at);

@@ -5,6 +5,7 @@ mod config;
 mod conversion;
 mod dispatch;
 mod doors;
+mod feeds;
 mod fetch;
 mod figures;
 mod import;

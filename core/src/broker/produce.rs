@@ -2,6 +2,7 @@
 
 use super::Topic;
 use super::doors::{Door, Doors, Prepared};
+use super::feeds::further;
 use crate::batch::RecordBatch;
 use crate::model::{
     Message, OffsetRange, PhysicalOffset, Properties, QueueId, QueueOffset, Timestamp, TopicRules,
@@ -10,6 +11,7 @@ use crate::queue::Queue;
 use crate::record::Draft;
 use crate::store::{Facts, FlushMode, FlushTicket, Pending, Placed};
 use crate::traffic::Amount;
+use crate::vhosts::WorkQueue;
 use crate::{Client, Error};
 use smallvec::SmallVec;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -116,14 +118,35 @@ impl Client {
         items: Vec<ProduceItem>,
         durability: Durability,
     ) -> Vec<Result<Receipt, Error>> {
+        let doors = Doors::new(durability, Some(&self.shared));
+        self.produce_through(doors, items)
+    }
+
+    /// As [`Client::produce`], of messages that name all queues they are for: no exchange is asked.
+    ///
+    /// # Errors
+    /// As [`Client::produce`].
+    pub fn produce_routed(
+        &self,
+        items: Vec<ProduceItem>,
+        durability: Durability,
+    ) -> Vec<Result<Receipt, Error>> {
+        self.produce_through(Doors::new(durability, None), items)
+    }
+
+    fn produce_through(
+        &self,
+        mut doors: Doors<'_>,
+        items: Vec<ProduceItem>,
+    ) -> Vec<Result<Receipt, Error>> {
+        let mut reached = Vec::new();
         let mut prepared: Vec<Result<Prepared, Error>> = Vec::with_capacity(items.len());
         let mut pending = Vec::with_capacity(items.len());
         let admission = self.shared.store.health.check_admission();
-        let mut doors = Doors::new(durability);
         for item in items {
             let record = admission.clone().and_then(|()| {
                 let (at, door) = doors.of(&item)?;
-                let (record, due) = self.prepare(door, item)?;
+                let (record, due) = self.prepare(door, item, &mut reached)?;
                 Ok((Prepared::of(at, door, &record, due), record))
             });
             prepared.push(record.map(|(prepared, record)| {
@@ -159,13 +182,14 @@ impl Client {
         } else if let Some(due) = first_due {
             self.shared.relay.wake_for(due);
         }
+        self.dispatch_all(reached);
         receipts
     }
 
     /// Counts what was placed, a topic's neighbours together.
     fn count_produced(
         &self,
-        doors: &Doors,
+        doors: &Doors<'_>,
         prepared: &[Result<Prepared, Error>],
         placed: &[Result<Placed, Error>],
     ) {
@@ -214,6 +238,7 @@ impl Client {
         &self,
         door: &Door,
         item: ProduceItem,
+        reached: &mut Vec<Arc<WorkQueue>>,
     ) -> Result<(Pending, Option<Timestamp>), Error> {
         self.shared.check_running()?;
         let ProduceItem {
@@ -223,7 +248,7 @@ impl Client {
             also,
         } = item;
         let queue = Arc::clone(&door.queue);
-        let also = further_queues(&queue, &also)?;
+        let mut also = further_queues(&queue, &also)?;
         match payload {
             Payload::Message(mut message) => {
                 let facts = self.check_message(&topic, &message)?;
@@ -239,6 +264,11 @@ impl Client {
                         (pending, Some(due))
                     }
                     None => {
+                        if let Some(feed) = &door.feed {
+                            let fed = self.shared.fed(feed, &message);
+                            also.extend(further(&fed)?);
+                            reached.extend(fed);
+                        }
                         let pending = Pending::with(&topic, id, facts, message, (queue, also))?;
                         (pending, None)
                     }
@@ -256,7 +286,10 @@ impl Client {
             }
             Payload::Batch(batch) => {
                 self.check_size(batch.bytes().len())?;
-                let (batch, ahead) = self.without_delayed(&topic, id, batch)?;
+                let (batch, mut ahead) = self.without_delayed(&topic, id, batch)?;
+                if let Some(feed) = &door.feed {
+                    ahead.extend(self.shared.fed_by_batch(feed, &topic, &batch, reached)?);
+                }
                 let host = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
                 let pending = Pending {
                     draft: Draft::batch(topic.name(), id, &batch, host),
@@ -319,7 +352,7 @@ impl Client {
 }
 
 /// Further queues of a message.
-type Further = SmallVec<[Arc<Queue>; 1]>;
+pub(super) type Further = SmallVec<[Arc<Queue>; 1]>;
 
 /// The further queues of a record that goes to `own`.
 fn further_queues(own: &Queue, also: &[(Arc<Topic>, QueueId)]) -> Result<Further, Error> {

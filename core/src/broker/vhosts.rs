@@ -4,11 +4,11 @@
 use super::Topic;
 use crate::leases::LeaseSession;
 use crate::model::{GroupName, TopicName, TopicSpec, WORK_QUEUE};
-use crate::routing::{Binding, Destination, ExchangeSpec, Removed};
+use crate::routing::{Binding, Destination, ExchangeKind, ExchangeSpec, Removed};
 use crate::state::Command;
 use crate::vhosts::{
     Declared, DeleteOnly, Fact, QueueRules, QueueSpec, TopologyError, VirtualHost, WorkQueue,
-    is_queue_topic, queue_topic, spare_topic,
+    exchange_topic, is_queue_topic, queue_topic, spare_topic,
 };
 use crate::{Client, Error};
 use std::collections::HashSet;
@@ -43,6 +43,24 @@ impl Client {
             self.keep([Fact::vhost(host.name())])?;
         }
         Ok(host)
+    }
+
+    /// An exchange as it was declared. A topic that other protocols have made is one as well, of
+    /// the kind `topic`, from when it is first asked for.
+    #[must_use]
+    pub fn find_exchange(&self, host: &VirtualHost, name: &str) -> Option<ExchangeSpec> {
+        if let Some(known) = host.exchange(name) {
+            return Some(known);
+        }
+        let topic = self.topic(exchange_topic(host.name(), name)?.as_str())?;
+        if topic.rules().is_work_queue {
+            return None;
+        }
+        let spec = ExchangeSpec::durable(ExchangeKind::Topic);
+        match self.declare_exchange(host, name, spec.clone()) {
+            Ok(_) => Some(spec),
+            Err(_) => host.exchange(name),
+        }
     }
 
     /// Makes an exchange; `false` when it is there already.

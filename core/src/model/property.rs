@@ -35,6 +35,8 @@ pub const NULL_BODY: &str = "__NULL_BODY";
 /// Base64 without padding of what AMQP's consumers are to get: the exchange and the routing key as
 /// short strings, then the properties as they stand in a content header.
 pub const AMQP_BASE64: &str = "__AMQP_B64";
+/// The topic that a message was produced to of which this is a copy in the topic of a queue.
+pub const ORIGIN: &str = "__ORIGIN";
 /// How many headers did not fit the property area, even as [`HEADERS_BASE64`].
 pub const HEADERS_CUT: &str = "__HEADERS_CUT";
 /// How many bytes a record key has that did not fit the property area.
@@ -122,6 +124,7 @@ pub fn is_reserved(name: &str) -> bool {
             KEYS | KEY_BASE64
                 | HEADERS_BASE64
                 | AMQP_BASE64
+                | ORIGIN
                 | NULL_BODY
                 | HEADERS_CUT
                 | KEY_CUT

@@ -2,7 +2,7 @@
 
 use super::{VirtualHost, WorkQueue};
 use crate::broker::{MessageView, ProduceItem};
-use crate::model::Timestamp;
+use crate::model::{Message, Timestamp};
 use std::fmt;
 use std::sync::Arc;
 
@@ -28,8 +28,8 @@ pub struct DeadLetter {
     pub queues: Vec<Arc<WorkQueue>>,
 }
 
-/// Makes dead letters: the protocol whose queues they are knows what they look like.
-pub trait Undertaker: Send + Sync + fmt::Debug {
+/// What only the protocol knows whose queues they are.
+pub trait QueueProtocol: Send + Sync + fmt::Debug {
     /// The dead letter of a message of `queue`, which has an exchange for them.
     fn dead_letter(
         &self,
@@ -39,6 +39,10 @@ pub trait Undertaker: Send + Sync + fmt::Debug {
         death: Death,
         at: Timestamp,
     ) -> DeadLetter;
+
+    /// The queues that a message is for which any protocol produced to the topic that is an
+    /// exchange.
+    fn route(&self, host: &VirtualHost, exchange: &str, message: &Message) -> Vec<Arc<WorkQueue>>;
 
     /// When a message of `queue` expires by what it says itself, in milliseconds after it was
     /// stored.

@@ -106,6 +106,21 @@ impl VirtualHost {
         all
     }
 
+    /// The name of an exchange, or of a kept queue, that what is produced to the topic of that
+    /// name is for.
+    pub(crate) fn feeding(&self, name: &str) -> Option<Arc<str>> {
+        let declared = self.read();
+        if declared.queues.is_empty() {
+            return None;
+        }
+        let queue = declared
+            .queues
+            .get(name)
+            .filter(|queue| queue.spec.is_kept());
+        let is_exchange = declared.router.exchange(name).is_some();
+        (queue.is_some() || is_exchange).then(|| name.into())
+    }
+
     /// A queue.
     #[must_use]
     pub fn queue(&self, name: &str) -> Option<Arc<WorkQueue>> {

@@ -16,7 +16,7 @@ mod queue;
 mod rules;
 
 pub(crate) use alarms::Alarms;
-pub use burial::{DeadLetter, Death, Undertaker};
+pub use burial::{DeadLetter, Death, QueueProtocol};
 pub(crate) use consumers::Consumers;
 pub use consumers::{Consumer, Credit, Dealt, Mailbox};
 pub use error::TopologyError;
@@ -24,10 +24,12 @@ pub(crate) use form::{Fact, NAMESPACE};
 pub(crate) use fresh_sizes::FreshSizes;
 pub(crate) use host::Declared;
 pub use host::{Home, Route, VirtualHost};
-pub(crate) use names::{is_queue_topic, queue_topic, spare_topic};
+use names::exchange_of;
+pub(crate) use names::{exchange_topic, is_queue_topic, queue_topic, spare_topic};
 pub use queue::{DeleteOnly, QueueSpec, WorkQueue};
 pub use rules::{DeadLetterExchange, Overflow, QueueRules};
 
+use crate::model::TopicName;
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -41,8 +43,8 @@ pub(crate) struct VirtualHosts {
     by_name: RwLock<BTreeMap<Arc<str>, Arc<VirtualHost>>>,
     /// Whose queues' messages expire, and whose queues do.
     pub(crate) alarms: Alarms,
-    /// Who makes dead letters; none as long as nobody serves the queues.
-    pub(crate) undertaker: OnceLock<Arc<dyn Undertaker>>,
+    /// None as long as nobody serves the queues.
+    pub(crate) queue_protocol: OnceLock<Arc<dyn QueueProtocol>>,
 }
 
 impl VirtualHosts {
@@ -53,6 +55,14 @@ impl VirtualHosts {
     /// In order of name.
     pub(crate) fn all(&self) -> Vec<Arc<VirtualHost>> {
         self.by_name.read().values().cloned().collect()
+    }
+
+    /// The exchange that a topic is, if it leads to any queue.
+    pub(crate) fn exchange_of(&self, topic: &TopicName) -> Option<(Arc<VirtualHost>, Arc<str>)> {
+        let (vhost, exchange) = exchange_of(topic.as_str())?;
+        let host = self.get(vhost)?;
+        let exchange = host.feeding(exchange)?;
+        Some((host, exchange))
     }
 
     /// The virtual host, made when it is missing; whether it was.

@@ -30,8 +30,18 @@ pub(crate) fn spare_topic(id: [u8; 16]) -> Option<TopicName> {
 }
 
 /// The topic by which other protocols see an exchange. None for a name that no topic can have.
-pub(super) fn exchange_topic(vhost: &str, exchange: &str) -> Option<TopicName> {
+pub(crate) fn exchange_topic(vhost: &str, exchange: &str) -> Option<TopicName> {
     topic("", vhost, exchange).filter(|topic| !topic.is_system())
+}
+
+/// The virtual host and the exchange that are seen as a topic. None for topics of queues and of
+/// the system, and where a virtual host's name is not written as it is.
+pub(super) fn exchange_of(topic: &str) -> Option<(&str, &str)> {
+    match topic.split_once('%') {
+        None => Some((DEFAULT_VHOST, topic)),
+        Some(("", _)) => None,
+        Some((vhost, exchange)) => Some((vhost, exchange)),
+    }
 }
 
 /// Whether a topic is named as some queue's.

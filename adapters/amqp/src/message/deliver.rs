@@ -66,6 +66,7 @@ impl Delivered {
     }
 
     fn foreign(message: &Message, topic: &str) -> Self {
+        let topic = message.properties.value(property::ORIGIN).unwrap_or(topic);
         let record = record_of(message);
         let mut headers = TableBuilder::new();
         let mut texts: BTreeMap<&str, &[u8]> = BTreeMap::new();
@@ -78,6 +79,9 @@ impl Delivered {
                 continue;
             };
             let short = value.as_deref().filter(|value| value.len() <= 255);
+            if name == property::ORIGIN {
+                continue;
+            }
             match (TEXTS.iter().find(|known| **known == name), short) {
                 (_, Some(value)) if name == property::TAGS => tag = value,
                 (_, Some(value)) if name == property::UNIQ_KEY => id = Some(value),

@@ -124,7 +124,9 @@ impl Batch {
         out: &mut impl Output,
     ) -> Stored {
         let items = std::mem::take(&mut self.items);
-        let mut receipts = client.produce(items, Durability::Configured).into_iter();
+        let mut receipts = client
+            .produce_routed(items, Durability::Configured)
+            .into_iter();
         let mut stored = Stored::default();
         for mut entry in self.entries.drain(..) {
             let receipt = if entry.has_item {

@@ -4,10 +4,10 @@ use super::{item_of, keys::Keys, routable::Headers, table};
 use crate::codec::table::{ArrayBuilder, TableBuilder};
 use crate::codec::{PropertyList, Table, TableView, Value};
 use crate::message::{Delivered, Published};
-use gantry_core::model::{Timestamp, property};
+use gantry_core::model::{Message, Timestamp, property};
 use gantry_core::record::RecordView;
 use gantry_core::vhosts::{
-    DeadLetter, DeadLetterExchange, Death, Undertaker, VirtualHost, WorkQueue,
+    DeadLetter, DeadLetterExchange, Death, QueueProtocol, VirtualHost, WorkQueue,
 };
 use gantry_core::{Client, MessageView};
 use std::sync::Arc;
@@ -22,11 +22,11 @@ const COPIES: &str = "CC";
 
 /// Makes dead letters as RabbitMQ does.
 #[derive(Debug)]
-pub(crate) struct AmqpUndertaker {
+pub(crate) struct AmqpQueueProtocol {
     client: Client,
 }
 
-impl AmqpUndertaker {
+impl AmqpQueueProtocol {
     pub(crate) const fn new(client: Client) -> Self {
         Self { client }
     }
@@ -99,7 +99,7 @@ impl AmqpUndertaker {
     }
 }
 
-impl Undertaker for AmqpUndertaker {
+impl QueueProtocol for AmqpQueueProtocol {
     fn dead_letter(
         &self,
         host: &VirtualHost,
@@ -125,6 +125,26 @@ impl Undertaker for AmqpUndertaker {
             item: None,
             queues: Vec::new(),
         })
+    }
+
+    fn route(&self, host: &VirtualHost, exchange: &str, message: &Message) -> Vec<Arc<WorkQueue>> {
+        let delivered = Delivered::of(message, exchange);
+        let key = std::str::from_utf8(&delivered.routing_key).unwrap_or_default();
+        let list = delivered.properties.list().unwrap_or_default();
+        // Only AMQP's publishers mean `CC` so.
+        let is_own = message.properties.value(property::AMQP_BASE64).is_some();
+        let headers = list.headers.filter(|_| is_own);
+        let keys = Keys::of(key, headers).map_or_else(|_| vec![key], |keys| keys.all());
+        let routed = host.route(exchange, &keys, &Headers(&list));
+        let mut queues = routed.map(|route| route.queues).unwrap_or_default();
+        // What is produced to the topic of a queue's name is for that queue.
+        let named = host.queue(exchange).filter(|queue| queue.spec().is_kept());
+        if let Some(named) = named
+            && !queues.iter().any(|known| Arc::ptr_eq(known, &named))
+        {
+            queues.push(named);
+        }
+        queues
     }
 
     fn life_ms(&self, message: &MessageView) -> Option<u64> {

@@ -9,16 +9,18 @@ mod routable;
 mod tests;
 
 use crate::codec::method::basic;
-use crate::codec::{Content, PropertyList, ReplyCode, ShortString, TableView};
+use crate::codec::table::TableBuilder;
+use crate::codec::{Content, PropertyList, ReplyCode, ShortString, TableView, Value};
 use crate::consuming::{Consuming, REPLY_TO, Replies, is_reply_address};
 use crate::fault::Fault;
 use crate::message::{Delivered, MessageFault, Published};
 use crate::topology::{LIFE_MS_MAX, Named, fault};
 pub(crate) use batch::{Batch, Stored};
 use bytes::Bytes;
-pub(crate) use dead_letters::AmqpUndertaker;
+pub(crate) use dead_letters::AmqpQueueProtocol;
 use gantry_core::batch::crc32c;
-use gantry_core::model::{QueueId, Timestamp};
+use gantry_core::model::{QueueId, Timestamp, property};
+use gantry_core::routing::ExchangeSpec;
 use gantry_core::vhosts::{
     DeadLetter, Home, Overflow, Route, TopologyError, VirtualHost, WorkQueue,
 };
@@ -27,6 +29,9 @@ use keys::Keys;
 use routable::Headers;
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+/// For which an exchange of the kind `x-delayed-message` lets a message wait, in milliseconds.
+const DELAY: &str = "x-delay";
 
 /// Who publishes.
 #[derive(Clone, Debug)]
@@ -77,7 +82,7 @@ impl Publisher {
             return Err(Fault::new(ReplyCode::NotImplemented, "immediate=true"));
         }
         let exchange = method.exchange.as_str();
-        self.check_exchange(exchange)?;
+        let spec = self.find_exchange(exchange)?;
         let list = content
             .properties
             .list()
@@ -113,6 +118,9 @@ impl Publisher {
             from: self.from,
             at,
         };
+        if let Some(delay) = Self::delay(&spec, &list) {
+            return self.later(&published, &list, delay, route);
+        }
         if list.expiration.is_some() {
             route.queues.iter().for_each(|queue| queue.expect_mortals());
         }
@@ -160,12 +168,12 @@ impl Publisher {
             properties: published.properties.clone(),
             body: published.body.clone(),
         };
-        let undertaker = AmqpUndertaker::new(self.client.clone());
-        undertaker.refused(&self.host, queue, &delivered, published)
+        let protocol = AmqpQueueProtocol::new(self.client.clone());
+        protocol.refused(&self.host, queue, &delivered, published)
     }
 
-    fn check_exchange(&self, name: &str) -> Result<(), Fault> {
-        match self.host.exchange(name) {
+    fn find_exchange(&self, name: &str) -> Result<ExchangeSpec, Fault> {
+        match self.client.find_exchange(&self.host, name) {
             None => Err(self.fault(name, TopologyError::NoExchange(name.into()))),
             Some(spec) if spec.is_internal => {
                 let host = self.host.name();
@@ -173,8 +181,58 @@ impl Publisher {
                     format!("cannot publish to internal exchange '{name}' in vhost '{host}'");
                 Err(Fault::new(ReplyCode::AccessRefused, text))
             }
-            Some(_) => Ok(()),
+            Some(spec) => Ok(spec),
         }
+    }
+
+    /// How long a message waits before its exchange routes it.
+    fn delay(exchange: &ExchangeSpec, list: &PropertyList<'_>) -> Option<i64> {
+        let asked = table(list.headers).get(DELAY)?.integer()?;
+        (exchange.is_delayed && asked > 0).then_some(asked)
+    }
+
+    /// A message that waits before its exchange routes it. Its header tells consumers that it has.
+    fn later(
+        &self,
+        published: &Published<'_>,
+        list: &PropertyList<'_>,
+        delay: i64,
+        route: Route,
+    ) -> Result<Routed, Fault> {
+        let mut headers = TableBuilder::new();
+        headers.copy_without(table(list.headers), &[DELAY]);
+        headers.put(DELAY, Value::I64(-delay));
+        let headers = headers.build();
+        let list = PropertyList {
+            headers: Some(headers.view()),
+            ..*list
+        };
+        let published = Published {
+            properties: &list.encode(),
+            ..published.clone()
+        };
+        if route.home == Home::Queue {
+            let text = "messages of this exchange cannot wait: no topic can have its name";
+            return Err(refused(text.to_owned()));
+        }
+        let is_unrouted = route.queues.is_empty();
+        let route = Route {
+            queues: Vec::new(),
+            ..route
+        };
+        let mut routed = item_of(&self.client, &published, route, list.priority)?;
+        routed.is_unrouted = is_unrouted;
+        if let Some(ProduceItem {
+            payload: Payload::Message(message),
+            ..
+        }) = &mut routed.item
+        {
+            let delay = delay.to_string();
+            let asks = [(property::TIMER_DELAY_MS, delay.as_str())];
+            let properties = message.properties.rewritten(|_| false, &asks);
+            message.properties = properties.map_err(|error| refused(error.to_string()))?;
+        }
+        Ok(routed)
     }
 
     fn fault(&self, exchange: &str, error: TopologyError) -> Fault {

@@ -150,7 +150,7 @@ impl Topology {
     /// # Errors
     /// There is no such exchange.
     pub(super) fn check_exchange(&self, name: &str) -> Result<(), Fault> {
-        match self.host.exchange(name) {
+        match self.client.find_exchange(&self.host, name) {
             Some(_) => Ok(()),
             None => {
                 let missing = TopologyError::NoExchange(name.into());

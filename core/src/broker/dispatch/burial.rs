@@ -3,7 +3,7 @@
 
 use crate::broker::{Durability, ProduceItem};
 use crate::leases::LeaseReceipt;
-use crate::vhosts::{DeadLetter, Dealt, Death, Undertaker, WorkQueue};
+use crate::vhosts::{DeadLetter, Dealt, Death, QueueProtocol, WorkQueue};
 use crate::{Client, Error};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -29,9 +29,9 @@ impl Dead {
 }
 
 impl Client {
-    /// Who makes dead letters from now on; the first to say so is.
-    pub fn set_undertaker(&self, undertaker: Arc<dyn Undertaker>) {
-        let _first = self.shared.vhosts.undertaker.set(undertaker);
+    /// Whose queues they are from now on; the first to say so counts.
+    pub fn set_queue_protocol(&self, protocol: Arc<dyn QueueProtocol>) {
+        let _first = self.shared.vhosts.queue_protocol.set(protocol);
     }
 
     /// Messages that consumers have are not for any consumer any more: they go to the queue's
@@ -99,8 +99,8 @@ impl Client {
 
     fn letters_of(&self, queue: &WorkQueue, those: Vec<Corpse>) -> Vec<DeadLetter> {
         let vhosts = &self.shared.vhosts;
-        let (Some(undertaker), Some(host), Some(_)) = (
-            vhosts.undertaker.get(),
+        let (Some(protocol), Some(host), Some(_)) = (
+            vhosts.queue_protocol.get(),
             vhosts.get(queue.vhost()),
             &queue.rules().dead_letters,
         ) else {
@@ -109,7 +109,7 @@ impl Client {
         let now = self.shared.clock.now();
         those
             .into_iter()
-            .map(|(dealt, death)| undertaker.dead_letter(&host, queue, &dealt.message, death, now))
+            .map(|(dealt, death)| protocol.dead_letter(&host, queue, &dealt.message, death, now))
             .collect()
     }
 
@@ -123,7 +123,7 @@ impl Client {
                 }
             }
         }
-        for outcome in self.produce(items, Durability::Appended) {
+        for outcome in self.produce_routed(items, Durability::Appended) {
             match outcome {
                 // Its queue has gone meanwhile, and it with it.
                 Ok(_) | Err(Error::TopicNotFound(_) | Error::QueueNotFound { .. }) => {}

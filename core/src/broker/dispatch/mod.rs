@@ -92,6 +92,18 @@ impl Client {
         Ok(())
     }
 
+    /// Dispatches each of them once.
+    pub(in crate::broker) fn dispatch_all(&self, mut queues: Vec<Arc<WorkQueue>>) {
+        queues.sort_unstable_by_key(Arc::as_ptr);
+        queues.dedup_by(|one, other| Arc::ptr_eq(one, other));
+        for queue in queues {
+            if let Err(error) = self.dispatch(&queue) {
+                // Whoever acknowledges or produces next tries again.
+                tracing::warn!(%error, queue = &**queue.name(), "messages are not handed out");
+            }
+        }
+    }
+
     /// Looks after one queue. Those who have died in it are taken out of it, and left to be buried
     /// when its lock is not held any more.
     fn serve(&self, queue: &Arc<WorkQueue>, dead: &mut Dead) -> Result<(), Error> {

@@ -267,8 +267,8 @@ impl Client {
     }
 
     fn life_ms(&self, queue: &WorkQueue, message: &MessageView) -> Option<u64> {
-        let undertaker = self.shared.vhosts.undertaker.get();
-        let own = undertaker.and_then(|undertaker| undertaker.life_ms(message));
+        let protocol = self.shared.vhosts.queue_protocol.get();
+        let own = protocol.and_then(|protocol| protocol.life_ms(message));
         match (own, queue.rules().life_ms) {
             (Some(own), Some(of_queue)) => Some(own.min(of_queue)),
             (own, of_queue) => own.or(of_queue),

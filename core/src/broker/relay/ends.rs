@@ -165,8 +165,15 @@ impl Client {
             None
         };
         let outcome = match waiting {
-            Some((_, waiting)) => Outcome::new(&waiting, QueueId::new(0), message, queue, offset)?,
-            None => Outcome::new(&topic, id, message, queue, offset)?,
+            Some((_, waiting)) => Outcome::new(
+                &self.shared,
+                &waiting,
+                QueueId::new(0),
+                message,
+                queue,
+                offset,
+            )?,
+            None => Outcome::new(&self.shared, &topic, id, message, queue, offset)?,
         };
         Ok(Wanted::Commit(outcome.of_half_at(end.position), wish))
     }
@@ -216,7 +223,14 @@ impl Client {
         let offset = record.queue_offset().get();
         let half = self.shared.waiting_topic(property::HALF_TOPIC)?;
         let message = record.to_message();
-        let outcome = Outcome::new(&half, QueueId::new(0), message, &given_up, offset)?;
+        let outcome = Outcome::new(
+            &self.shared,
+            &half,
+            QueueId::new(0),
+            message,
+            &given_up,
+            offset,
+        )?;
         let _settling = self.shared.settling.lock();
         if self
             .shared

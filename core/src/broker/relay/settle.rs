@@ -1,19 +1,23 @@
 //! Giving waiting records their outcome.
 
-use crate::Error;
 use crate::broker::Topic;
+use crate::broker::feeds::further;
 use crate::broker::shared::Shared;
 use crate::model::{Message, PhysicalOffset, QueueId, property};
 use crate::queue::Queue;
 use crate::state::Command;
 use crate::store::{Pending, Placed};
-use smallvec::SmallVec;
+use crate::vhosts::WorkQueue;
+use crate::{Client, Error};
+use std::sync::Arc;
 
 /// A message that is the outcome of the waiting record at an offset.
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) offset: u64,
     pub(super) pending: Box<Pending>,
+    /// Queues of AMQP's that it is in as well.
+    fed: Vec<Arc<WorkQueue>>,
 }
 
 impl Outcome {
@@ -22,6 +26,7 @@ impl Outcome {
     /// # Errors
     /// [`Error::QueueNotFound`], [`Error::TopicNotFound`], or properties that are too long.
     pub(super) fn new(
+        shared: &Shared,
         topic: &Topic,
         id: QueueId,
         mut message: Message,
@@ -34,9 +39,14 @@ impl Outcome {
             .properties
             .rewritten(property::is_internal, &settles);
         message.properties = properties.map_err(|error| Error::Invalid(error.to_string()))?;
-        let pending = Pending::of_message(topic, id, message, SmallVec::new())?;
+        let feed = shared.feed_of(topic.name());
+        let fed = feed
+            .map(|feed| shared.fed(&feed, &message))
+            .unwrap_or_default();
+        let pending = Pending::of_message(topic, id, message, further(&fed)?)?;
         Ok(Self {
             offset,
+            fed,
             pending: Box::new(pending),
         })
     }
@@ -54,7 +64,7 @@ impl Shared {
     /// Appends outcomes of records of `waiting`, and notes those that were written as settled. The
     /// caller holds [`Shared::settling`], and has looked whether they are settled since.
     pub(super) fn append_outcomes(
-        &self,
+        self: &Arc<Self>,
         waiting: &Queue,
         outcomes: Vec<Outcome>,
     ) -> Vec<(u64, Result<Placed, Error>)> {
@@ -64,9 +74,13 @@ impl Shared {
         let wakes_relay = outcomes
             .iter()
             .any(|outcome| outcome.pending.facts.is_delayed);
+        let mut reached = Vec::new();
         let (offsets, pending): (Vec<u64>, Vec<Pending>) = outcomes
             .into_iter()
-            .map(|outcome| (outcome.offset, *outcome.pending))
+            .map(|outcome| {
+                reached.extend(outcome.fed);
+                (outcome.offset, *outcome.pending)
+            })
             .unzip();
         if pending.is_empty() {
             return Vec::new();
@@ -87,6 +101,10 @@ impl Shared {
         if wakes_relay {
             self.relay.wake();
         }
+        let client = Client {
+            shared: Arc::clone(self),
+        };
+        client.dispatch_all(reached);
         settled
     }
 

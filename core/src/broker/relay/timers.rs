@@ -227,7 +227,7 @@ fn look(client: &Client, queue: &Queue, offset: u64, now: Timestamp) -> Look {
         return Look::Drop;
     };
     let size = stored.bytes.len();
-    match Outcome::new(&topic, id, message, queue, offset) {
+    match Outcome::new(&client.shared, &topic, id, message, queue, offset) {
         Ok(outcome) => Look::Deliver(Box::new(outcome), size),
         Err(Error::TopicNotFound(_)) => Look::Drop,
         Err(error) => Look::Stuck(error),

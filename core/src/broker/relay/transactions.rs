@@ -233,7 +233,8 @@ impl Round {
         if is_given_up {
             let topic = shared.waiting_topic(property::GIVEN_UP_TOPIC)?;
             let id = QueueId::new(0);
-            let outcome = Outcome::new(&topic, id, message, queue, entry.base.get())?;
+            let outcome =
+                Outcome::new(&client.shared, &topic, id, message, queue, entry.base.get())?;
             return Ok(Look::GiveUp(outcome));
         }
         let group = message.properties.value(property::PRODUCER_GROUP);
