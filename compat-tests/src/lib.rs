@@ -5,6 +5,7 @@
 //! of RocketMQ's is asked: whether a NameServer knows a broker yet. The tests are one
 //! binary, `tests/compat`; `cargo xtask test` installs the clients and runs them.
 
+pub mod amqp_steps;
 pub mod clients;
 pub mod disks;
 pub mod gantry;

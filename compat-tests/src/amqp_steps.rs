@@ -1,0 +1,84 @@
+//! The acceptance list of AMQP 0-9-1: what each step is about, and where RabbitMQ itself does not
+//! do what the tests of `tests/compat/amqp_steps` hold a gantry to.
+
+/// Steps by number; a test belongs to the one its name begins with: `step_06_…`.
+pub const STEPS: &[(u8, &str)] = &[
+    (1, "Protocol headers"),
+    (2, "Authentication"),
+    (3, "Limits agreed on"),
+    (4, "Virtual hosts"),
+    (5, "Heartbeats"),
+    (6, "Channels opened and closed"),
+    (7, "Declaring again"),
+    (8, "Names from the server"),
+    (9, "Exclusive queues"),
+    (10, "Reserved names"),
+    (11, "Topic exchanges"),
+    (12, "Headers exchanges"),
+    (13, "Exchanges bound, alternate, CC and BCC"),
+    (14, "What may not be published"),
+    (15, "Mandatory messages"),
+    (16, "Publisher confirms"),
+    (17, "Transactions"),
+    (18, "Prefetch"),
+    (19, "Acknowledgements"),
+    (20, "Consumers cancelled"),
+    (21, "Messages requeued"),
+    (22, "Messages asked for"),
+    (23, "Exclusive and single active consumers"),
+    (24, "Priorities and turns of consumers"),
+    (25, "Consumers of deleted queues"),
+    (26, "Expiring messages and dead letters"),
+    (27, "Queues of limited length"),
+    (28, "Circles of dead letters"),
+    (29, "Delivery limits"),
+    (30, "Priorities of messages"),
+    (31, "Expiring queues"),
+    (32, "Direct reply-to"),
+    (33, "Delayed exchanges"),
+    (35, "Blocked connections"),
+    (36, "New secrets"),
+    (39, "Restarts"),
+    (40, "Many queues of one message"),
+    (41, "Many queues"),
+    (42, "Many channels"),
+    (43, "Large and small messages"),
+    (44, "Hostile clients"),
+];
+
+/// Set to `rabbitmq` where the tests run against RabbitMQ.
+pub const PEER_VARIABLE: &str = crate::matrix::PEER_VARIABLE;
+
+/// A test that RabbitMQ 3.10.8 would fail.
+#[derive(Clone, Copy, Debug)]
+pub struct Difference {
+    /// The test's name.
+    pub test: &'static str,
+    /// What RabbitMQ does.
+    pub why: &'static str,
+}
+
+/// All of them, by test.
+pub const DIFFERENCES: &[Difference] = &[
+    Difference {
+        test: "step_06_a_method_on_a_channel_that_was_closed_ends_the_connection",
+        why: "may still do what comes right behind its close-ok",
+    },
+    Difference {
+        test: "step_02_what_is_no_authentication_is_closed_with_a_reason",
+        why: "closes the stream after three seconds without a word",
+    },
+    Difference {
+        test: "step_03_limits_beyond_the_offer_are_refused_with_a_reason",
+        why: "closes the stream after three seconds without a word",
+    },
+];
+
+/// What RabbitMQ does where a test does not hold for it.
+#[must_use]
+pub fn difference(test: &str) -> Option<&'static str> {
+    let found = DIFFERENCES
+        .iter()
+        .find(|difference| difference.test == test)?;
+    Some(found.why)
+}

@@ -1,0 +1,97 @@
+//! The broker of a test, and names that no other test has.
+
+use super::client::Client;
+use compat_tests::amqp_steps::{PEER_VARIABLE, difference};
+use compat_tests::clients::{ready, skip};
+use compat_tests::gantry::Gantry;
+use gantry_amqp::codec::ShortString;
+use gantry_amqp::codec::method::{exchange, queue};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::{env, process, thread};
+
+/// A gantry of the test's own, or the one RabbitMQ of all tests.
+pub struct Broker {
+    gantry: Gantry,
+    /// Given out, and to be deleted from a broker that others use as well.
+    names: Mutex<Vec<String>>,
+}
+
+impl Broker {
+    /// The broker, unless there is none.
+    pub fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    /// As [`Broker::start`]; a gantry has `settings`.
+    pub fn start_with(settings: &[&str]) -> Option<Self> {
+        if !ready(&[]).unwrap() {
+            return None;
+        }
+        Some(Self {
+            gantry: Gantry::start(settings).unwrap(),
+            names: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// As [`Broker::start`], for the test `test` of the table of differences: it does not run
+    /// against RabbitMQ.
+    pub fn start_unless_peer(test: &str) -> Option<Self> {
+        let difference = difference(test).unwrap();
+        if is_peer() {
+            skip(&format!("{test}: {difference}")).unwrap();
+            return None;
+        }
+        Self::start()
+    }
+
+    pub fn address(&self) -> String {
+        self.gantry.amqp().unwrap()
+    }
+
+    /// Settings and restarts.
+    pub fn gantry(&mut self) -> &mut Gantry {
+        &mut self.gantry
+    }
+
+    /// A name for a queue or an exchange; whatever is called so goes with the test.
+    pub fn name(&self, role: &str) -> String {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("steps-{}-{count}-{role}", process::id());
+        self.names.lock().unwrap().push(name.clone());
+        name
+    }
+}
+
+/// Whether the tests run against RabbitMQ.
+pub fn is_peer() -> bool {
+    env::var_os(PEER_VARIABLE).is_some()
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        let names = std::mem::take(self.names.get_mut().unwrap());
+        if !is_peer() || thread::panicking() || names.is_empty() {
+            return;
+        }
+        let mut client = Client::connect(self);
+        for (name, channel) in names.iter().zip(1..) {
+            let name = ShortString::try_from(name.as_str()).unwrap();
+            client.open(channel);
+            let exchange = exchange::Delete {
+                exchange: name.clone(),
+                no_wait: true,
+                ..exchange::Delete::default()
+            };
+            client.send(channel, exchange);
+            let queue = queue::Delete {
+                queue: name,
+                no_wait: true,
+                ..queue::Delete::default()
+            };
+            client.send(channel, queue);
+        }
+        client.close();
+    }
+}

@@ -1,0 +1,11 @@
+//! The acceptance list of AMQP 0-9-1 (`compat_tests::amqp_steps`), step by step and on the wire,
+//! against a gantry or, with `cargo xtask test --peer rabbitmq`, against RabbitMQ.
+
+mod broker;
+mod client;
+mod wire;
+
+mod channels;
+mod declaring;
+mod handshake;
+mod reserved;
