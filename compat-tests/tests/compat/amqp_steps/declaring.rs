@@ -28,12 +28,10 @@ fn flagged(name: &str, (durable, exclusive, auto_delete): Flags) -> queue::Decla
     }
 }
 
-/// What RabbitMQ says of a queue declared again that is exclusive as before.
+/// What RabbitMQ says of a queue declared again that is not exclusive.
 fn expected(name: &str, current: Flags, again: Flags) -> Option<channel::Close> {
-    // An exclusive queue is never durable.
-    let durable = |flags: Flags| flags.0 && !flags.1;
     let compared = [
-        ("durable", durable(current), durable(again)),
+        ("durable", current.0, again.0),
         ("auto_delete", current.2, again.2),
     ];
     let (what, current, again) = compared.into_iter().find(|(_, a, b)| a != b)?;
@@ -50,13 +48,11 @@ fn step_07_a_queue_declared_again_must_be_the_same() {
         return;
     };
     let mut client = Client::with_channel(&broker);
-    for current in all_flags() {
+    let flags = || all_flags().into_iter().filter(|flags| !flags.1);
+    for current in flags() {
         let name = broker.name("again");
         client.declare(1, flagged(&name, current));
-        for again in all_flags() {
-            if current.1 != again.1 {
-                continue;
-            }
+        for again in flags() {
             match expected(&name, current, again) {
                 None => assert_eq!(&*client.declare(1, flagged(&name, again)).queue, name),
                 Some(refusal) => {
@@ -66,6 +62,20 @@ fn step_07_a_queue_declared_again_must_be_the_same() {
             }
         }
         client.delete_queue(1, &name);
+    }
+}
+
+#[test]
+#[ignore = "finding 5: they are compared"]
+fn step_07_whether_an_exclusive_queue_is_durable_does_not_matter() {
+    let Some(broker) = Broker::start() else {
+        return;
+    };
+    let mut client = Client::with_channel(&broker);
+    for durable in [false, true] {
+        let name = broker.name("again");
+        client.declare(1, flagged(&name, (durable, true, false)));
+        client.declare(1, flagged(&name, (!durable, true, false)));
     }
 }
 

@@ -6,6 +6,10 @@ mod client;
 mod wire;
 
 mod channels;
+mod consuming;
 mod declaring;
 mod handshake;
+mod publishing;
 mod reserved;
+mod routing;
+mod taking_turns;
