@@ -264,8 +264,9 @@ fn single_active() -> queue::Declare {
 }
 
 #[test]
-fn step_23_one_consumer_is_active_and_the_next_follows_it() {
-    let Some(broker) = Broker::start() else {
+fn step_23_the_next_consumer_follows_one_that_is_cancelled() {
+    let test = "step_23_the_next_consumer_follows_one_that_is_cancelled";
+    let Some(broker) = Broker::start_unless_peer(test) else {
         return;
     };
     let (mut client, queue) = with_queue_of(&broker, &["a", "b", "c"], single_active());
@@ -310,6 +311,33 @@ fn step_23_one_consumer_is_active_and_the_next_follows_it() {
     let next = client.message(3);
     assert_eq!((next.text(), next.redelivered()), ("b", true));
     assert_eq!(client.look(1, &queue), (0, 2));
+}
+
+#[test]
+fn step_23_one_consumer_is_active() {
+    let Some(broker) = Broker::start() else {
+        return;
+    };
+    let (mut client, queue) = with_queue_of(&broker, &["a", "b", "c"], single_active());
+    for channel in 2..=4 {
+        client.open(channel);
+        client.prefetch(channel, 1, false);
+        client.consume(channel, &queue, "t");
+        if channel == 2 {
+            assert_eq!(client.message(2).text(), "a");
+        }
+    }
+    for (tag, text) in [(1, "b"), (2, "c")] {
+        client.ack(2, tag);
+        assert_eq!(client.message(2).text(), text);
+    }
+    assert_eq!(client.look(1, &queue), (0, 3));
+    client.close_channel(2);
+    let next = client.message(3);
+    assert_eq!((next.text(), next.redelivered()), ("c", true));
+    client.publish(1, &queue, "d");
+    client.ack(3, 1);
+    assert_eq!(client.message(3).text(), "d");
 }
 
 #[test]
