@@ -44,6 +44,8 @@ pub enum Installed {
     KafkaBroker,
     /// Apache RocketMQ, to measure beside and to import the stores of.
     RocketmqBroker,
+    /// RabbitMQ of the distribution with its Erlang, to hold the tests of AMQP against.
+    RabbitmqBroker,
 }
 
 impl Installed {
@@ -62,6 +64,7 @@ impl Installed {
             Self::Kcat => "kcat".to_owned(),
             Self::KafkaBroker => format!("kafka-broker-{KAFKA_TOOLS}"),
             Self::RocketmqBroker => format!("rocketmq-broker-{ROCKETMQ_BENCHMARK}"),
+            Self::RabbitmqBroker => "rabbitmq-broker".to_owned(),
         }
     }
 

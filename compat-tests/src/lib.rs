@@ -12,6 +12,8 @@ pub mod gantry;
 pub mod lines;
 pub mod matrix;
 pub mod paths;
+pub mod ports;
 pub mod process;
+pub mod rabbitmq_broker;
 pub mod remoting;
 pub mod rocketmq_broker;

@@ -2,15 +2,15 @@
 //! their own that can be looked at once they have stopped.
 
 use crate::clients::{Installed, ROCKETMQ_BENCHMARK};
+use crate::ports::{address, free_run};
 use crate::process::{now, terminate};
 use crate::remoting::ask;
 use anyhow::{Context as _, Result, bail, ensure};
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -342,30 +342,13 @@ fn logging_configuration(part: &str, library: &Path, conf: &Path) -> Result<Path
     Ok(conf.join(name))
 }
 
-/// Four free ports in a row. They must be told beforehand, and the broker takes the one two below
-/// its own without asking.
+/// Four free ports in a row: the broker takes the one two below its own without asking.
 #[derive(Clone, Copy, Debug)]
 struct Ports(u16);
 
 impl Ports {
-    /// Below those that the system gives to connections, so that none comes in between.
-    const FROM: u16 = 12_000;
-    const RUNS: u16 = 4_000;
-    const IN_A_RUN: u16 = 4;
-
     fn free() -> Result<Self> {
-        static NEXT: AtomicU16 = AtomicU16::new(0);
-        // Processes that test at the same time begin at different ports.
-        let own = u16::try_from(std::process::id() % u32::from(Self::RUNS))?;
-        for _ in 0..Self::RUNS {
-            let run = (own + NEXT.fetch_add(1, Ordering::Relaxed) % Self::RUNS) % Self::RUNS;
-            let first = Self::FROM + run * Self::IN_A_RUN;
-            let free = |port| TcpListener::bind(address(port)).is_ok();
-            if (first..first + Self::IN_A_RUN).all(free) {
-                return Ok(Self(first));
-            }
-        }
-        bail!("no free ports")
+        Ok(Self(free_run()?))
     }
 
     const fn namesrv(self) -> u16 {
@@ -383,8 +366,4 @@ impl Ports {
     const fn broker(self) -> u16 {
         self.0 + 3
     }
-}
-
-fn address(port: u16) -> SocketAddr {
-    (Ipv4Addr::LOCALHOST, port).into()
 }

@@ -10,6 +10,7 @@ mod command;
 mod crash;
 mod install;
 mod matrix;
+mod peer;
 mod test;
 mod tidy;
 
@@ -28,12 +29,12 @@ struct Arguments {
 enum Task {
     /// Install the foreign clients and run every test of the workspace.
     Test {
-        /// Run the RocketMQ checks of the compat tests' matrix against this broker instead, and
-        /// tell where it differs.
+        /// Run against this original instead, and tell where it differs: RocketMQ the checks of the
+        /// compat tests' matrix, RabbitMQ the acceptance steps of AMQP.
         #[arg(long, value_enum)]
-        peer: Option<matrix::Peer>,
+        peer: Option<peer::Peer>,
         /// Passed on to `cargo test`, such as `-p compat-tests crash`; with a peer, names of checks,
-        /// such as `matrix::retry`.
+        /// such as `matrix::retry` or `step_06`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },

@@ -25,7 +25,7 @@ pub const ROCKETMQ_SETTINGS: &[&str] = &[
     "enablePropertyFilter=true",
     "traceTopicEnable=true",
 ];
-/// Set to `rocketmq` where the checks run against Apache RocketMQ.
+/// Set to the name of an original (`rocketmq`, `rabbitmq`) where the tests run against it.
 pub const PEER_VARIABLE: &str = "GANTRY_COMPAT_PEER";
 
 /// A column: a client of one version.

@@ -1,5 +1,6 @@
 //! What each ecosystem's own package manager is asked to do.
 
+use super::debian;
 use crate::command::{on_path, run};
 use anyhow::{Result, bail};
 use compat_tests::clients::Installed;
@@ -35,6 +36,7 @@ pub(crate) fn sources(client: Installed) -> Result<Vec<PathBuf>> {
         Installed::Kcat => Vec::new(),
         Installed::KafkaBroker => vec![java.join("kafka-broker/pom.xml")],
         Installed::RocketmqBroker => vec![java.join("rocketmq-broker/pom.xml")],
+        Installed::RabbitmqBroker => Vec::new(),
     })
 }
 
@@ -59,6 +61,7 @@ pub(crate) fn install(client: Installed) -> Result<bool> {
         Installed::Kcat => return kcat(),
         Installed::KafkaBroker => jars("kafka-broker", "", &directory)?,
         Installed::RocketmqBroker => jars("rocketmq-broker", "", &directory)?,
+        Installed::RabbitmqBroker => debian::rabbitmq(&directory)?,
     }
     Ok(true)
 }

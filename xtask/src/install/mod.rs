@@ -1,5 +1,6 @@
 //! Installs the foreign clients into `target/clients`: what the lock files name, and once.
 
+mod debian;
 mod ecosystems;
 mod stamp;
 
@@ -68,6 +69,7 @@ const fn tools(client: Installed) -> &'static [&'static str] {
         | Installed::RocketmqBenchmark
         | Installed::KafkaBroker
         | Installed::RocketmqBroker => &["java", "javac", "mvn"],
+        Installed::RabbitmqBroker => &["apt-get", "apt-cache", "dpkg-deb"],
     }
 }
 

@@ -30,10 +30,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "gantry-remoting",
             "gantry-remoting-protocol",
             "gantry-kafka",
+            "gantry-amqp",
         ],
     ),
     ("mqload", &["gantry-remoting-protocol"]),
-    ("compat-tests", &["gantry", "mqload"]),
+    ("compat-tests", &["gantry", "gantry-amqp", "mqload"]),
     ("xtask", &["compat-tests", "gantry-core", "mqload"]),
 ];
 

@@ -1,9 +1,10 @@
 //! The broker of a test, and names that no other test has.
 
 use super::client::Client;
-use compat_tests::amqp_steps::{PEER_VARIABLE, difference};
+use compat_tests::amqp_steps::difference;
 use compat_tests::clients::{ready, skip};
 use compat_tests::gantry::Gantry;
+use compat_tests::matrix::PEER_VARIABLE;
 use gantry_amqp::codec::ShortString;
 use gantry_amqp::codec::method::{exchange, queue};
 use std::sync::Mutex;

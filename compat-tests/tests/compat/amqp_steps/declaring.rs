@@ -294,7 +294,7 @@ fn step_07_an_exchange_declared_again_must_be_the_same() {
         (
             exchange::Declare {
                 arguments: alternate("two"),
-                ..first.clone()
+                ..first
             },
             "alternate-exchange",
             "two",
@@ -407,7 +407,7 @@ fn step_07_deleting_may_depend_on_use() {
     client.message(2);
     let if_unused = queue::Delete {
         if_unused: true,
-        ..delete.clone()
+        ..delete
     };
     let text = format!("PRECONDITION_FAILED - queue '{queue}' in vhost '/' in use");
     assert_eq!(client.refused(1, if_unused), close(406, &text, (50, 40)));
