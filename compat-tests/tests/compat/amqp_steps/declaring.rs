@@ -66,7 +66,6 @@ fn step_07_a_queue_declared_again_must_be_the_same() {
 }
 
 #[test]
-#[ignore = "finding 5: they are compared"]
 fn step_07_whether_an_exclusive_queue_is_durable_does_not_matter() {
     let Some(broker) = Broker::start() else {
         return;
@@ -80,7 +79,6 @@ fn step_07_whether_an_exclusive_queue_is_durable_does_not_matter() {
 }
 
 #[test]
-#[ignore = "finding 3: another text"]
 fn step_07_an_exclusive_queue_is_not_declared_again_as_another() {
     let Some(broker) = Broker::start() else {
         return;
@@ -503,7 +501,6 @@ fn step_08_a_queue_without_a_name_gets_one() {
 }
 
 #[test]
-#[ignore = "finding 4: it is taken"]
 fn step_08_a_name_from_the_server_is_refused_to_clients() {
     let Some(broker) = Broker::start() else {
         return;

@@ -359,7 +359,6 @@ fn step_23_a_lost_connection_hands_over() {
 }
 
 #[test]
-#[ignore = "finding 6: it is let in"]
 fn step_23_an_exclusive_consumer_has_no_place_where_one_is_active() {
     let Some(broker) = Broker::start() else {
         return;
@@ -423,7 +422,6 @@ fn consumed_in_turns(client: &mut Client, queue: &str) -> Vec<Message> {
 }
 
 #[test]
-#[ignore = "finding 7: they come by consumer"]
 fn step_24_turns_are_in_the_order_of_the_queue() {
     let Some(broker) = Broker::start() else {
         return;
