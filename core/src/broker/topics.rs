@@ -261,7 +261,7 @@ impl Client {
         if state.topics.contains_key(name.as_str()) {
             return Err(Error::AlreadyExists(name.clone()));
         }
-        self.check_queues(&state, &spec, 0)?;
+        self.check_queues(&spec, 0)?;
         let uuid = self.shared.clock.unique_id();
         let command = Command::CreateTopic {
             name: name.as_str().to_owned(),
@@ -286,7 +286,7 @@ impl Client {
         let Some(topic) = self.topic(name.as_str()) else {
             return Err(Error::TopicNotFound(name.clone()));
         };
-        self.check_queues(&state, &spec, topic.queue_count())?;
+        self.check_queues(&spec, topic.queue_count())?;
         let command = Command::AlterTopic {
             name: name.as_str().to_owned(),
             spec,
@@ -388,7 +388,7 @@ impl Client {
         !matches!(state, StoreHealth::ReadOnly | StoreHealth::DiskFull)
     }
 
-    fn check_queues(&self, state: &State, spec: &TopicSpec, have: u32) -> Result<(), Error> {
+    fn check_queues(&self, spec: &TopicSpec, have: u32) -> Result<(), Error> {
         let limits = &self.shared.config.topics;
         if spec.read_queues == 0 || spec.write_queues == 0 {
             return Err(Error::Invalid("a topic has at least one queue".to_owned()));
@@ -399,7 +399,7 @@ impl Client {
                 "{count} queues are more than {limit}"
             )));
         }
-        let total: usize = state.topics.values().map(|topic| topic.queues.len()).sum();
+        let total = self.shared.topics.queues.len();
         let more = usize::try_from(spec.queue_count().saturating_sub(have)).unwrap_or(usize::MAX);
         if total.saturating_add(more) > usize::try_from(limits.queues_total_max).unwrap_or(0) {
             return Err(Error::Busy("topics.queues_total_max"));

@@ -20,7 +20,8 @@ pub(crate) struct GroupLeases {
 /// The ledgers of a group, under one lock.
 #[derive(Debug, Default)]
 pub(crate) struct Ledgers {
-    pub(crate) by_queue: BTreeMap<LedgerKey, Ledger>,
+    /// Most groups have one: in place, each would have room for eleven.
+    pub(crate) by_queue: BTreeMap<LedgerKey, Box<Ledger>>,
     /// The latest time at which one of those who wait looks again by itself.
     awaited: Option<Timestamp>,
 }
@@ -39,7 +40,7 @@ impl Ledgers {
 
     /// Ends the leases of a session; whether there were any.
     pub(crate) fn end_session(&mut self, session: LeaseSession) -> bool {
-        let ended = |any, ledger: &mut Ledger| ledger.end_session(session) | any;
+        let ended = |any, ledger: &mut Box<Ledger>| ledger.end_session(session) | any;
         self.by_queue.values_mut().fold(false, ended)
     }
 }

@@ -204,7 +204,7 @@ impl Client {
                     (None, None) => return Ok(None),
                 };
                 self.shared.leases.admit_ledger()?;
-                Ok(Some(place.insert(Ledger::new(topic, &progress))))
+                Ok(Some(place.insert(Box::new(Ledger::new(topic, &progress)))))
             }
         }
     }
