@@ -174,7 +174,7 @@ pub fn rocketmq_tool(jvm: Jvm, class: &str) -> Command {
     command
 }
 
-/// A Python client; `library` is `confluent`, `kafka-python` or `rocketmq`.
+/// A Python client; `library` is `confluent`, `kafka-python`, `pika` or `rocketmq`.
 #[must_use]
 pub fn python(library: &str) -> Command {
     let mut command = Command::new(Installed::Python.directory().join("bin/python"));

@@ -128,6 +128,18 @@ impl Event {
         self.0.get(field)?.as_i64()
     }
 
+    /// A field that is true or false.
+    #[must_use]
+    pub fn flag(&self, field: &str) -> Option<bool> {
+        self.0.get(field)?.as_bool()
+    }
+
+    /// A field of whatever kind.
+    #[must_use]
+    pub fn value(&self, field: &str) -> Option<&Value> {
+        self.0.get(field)
+    }
+
     /// A field of bytes; none when null.
     #[must_use]
     pub fn bytes(&self, field: &str) -> Option<Vec<u8>> {

@@ -6,8 +6,13 @@ import sys
 
 from lines import tell
 
-MODULES = {"confluent": "with_confluent", "kafka-python": "with_kafka_python", "rocketmq": "with_rocketmq"}
-VERBS = ("produce", "consume", "stream", "push", "dump")
+MODULES = {
+    "confluent": "with_confluent",
+    "kafka-python": "with_kafka_python",
+    "pika": "with_pika",
+    "rocketmq": "with_rocketmq",
+}
+VERBS = ("produce", "consume", "stream", "push", "dump", "session")
 
 
 def main() -> None:

@@ -14,6 +14,7 @@
     reason = "tests"
 )]
 
+mod amqp;
 mod amqp_steps;
 mod bare;
 mod command_line;
