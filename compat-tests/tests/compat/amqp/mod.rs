@@ -3,5 +3,6 @@
 //! (`clients/README.md`), and lapin is one in this process.
 
 mod clients;
+mod crash;
 mod lapin;
 mod session;
