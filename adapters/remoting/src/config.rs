@@ -24,6 +24,9 @@ pub struct Config {
     pub recall_enabled: bool,
     /// Queues of a topic created by sending to it, unless the producer asks for fewer.
     pub auto_create_queues: u32,
+    /// Largest body of a message or a batch of them (RocketMQ's `maxMessageSize`); a smaller
+    /// `topics.message_bytes_max` counts as well.
+    pub message_bytes_max: usize,
     /// Most bytes of a frame, its length field included.
     pub frame_bytes_max: usize,
     /// Most messages of one pull answer, whatever the client asks for.
@@ -81,6 +84,7 @@ impl Default for Config {
             trace_on: true,
             recall_enabled: true,
             auto_create_queues: 8,
+            message_bytes_max: 4 << 20,
             frame_bytes_max: FRAME_BYTES_MAX,
             pull_messages_max: 32,
             pull_bytes_max: 256 * 1024,

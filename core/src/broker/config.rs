@@ -71,7 +71,7 @@ impl Default for TopicConfig {
             default_queues: 4,
             queues_max: 4_096,
             queues_total_max: 200_000,
-            message_bytes_max: 4 << 20,
+            message_bytes_max: 16 << 20,
         }
     }
 }

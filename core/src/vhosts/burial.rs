@@ -23,7 +23,7 @@ pub enum Death {
 #[derive(Clone, Debug)]
 pub struct DeadLetter {
     /// What to produce; none where nobody could ever read it.
-    pub item: Option<ProduceItem>,
+    pub items: Vec<ProduceItem>,
     /// The queues it will be in.
     pub queues: Vec<Arc<WorkQueue>>,
 }

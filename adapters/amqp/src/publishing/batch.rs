@@ -28,7 +28,7 @@ struct Entry {
     channel: u16,
     /// What its confirm names, where its channel wants any.
     tag: Option<u64>,
-    has_item: bool,
+    items: usize,
     is_refused: bool,
     reply: Option<(ShortString, Delivered)>,
     /// Where it went nowhere, and its publisher wants it back.
@@ -68,7 +68,7 @@ impl Batch {
         routed: Routed,
     ) {
         let Routed {
-            item,
+            items,
             queues,
             is_unrouted,
             is_refused,
@@ -79,12 +79,12 @@ impl Batch {
         self.entries.push(Entry {
             channel,
             tag,
-            has_item: item.is_some(),
+            items: items.len(),
             is_refused,
             reply,
             unrouted: returns.then(|| Box::new(Unrouted { method, content })),
         });
-        self.items.extend(item);
+        self.items.extend(items);
         self.letters.extend(letters);
         for queue in queues {
             if queue.rules().may_refuse() {
@@ -129,11 +129,7 @@ impl Batch {
             .into_iter();
         let mut stored = Stored::default();
         for mut entry in self.entries.drain(..) {
-            let receipt = if entry.has_item {
-                receipts.next()
-            } else {
-                None
-            };
+            let receipt = last_of(receipts.by_ref().take(entry.items));
             if let Some(unrouted) = &entry.unrouted {
                 unrouted.write(entry.channel, limit, out);
             }
@@ -166,6 +162,13 @@ impl Batch {
             }
         }
     }
+}
+
+/// The outcome of a message that may be several records: that of the last, or the first failure.
+fn last_of(
+    receipts: impl Iterator<Item = Result<Receipt, Error>>,
+) -> Option<Result<Receipt, Error>> {
+    receipts.reduce(|before, next| before.and(next))
 }
 
 impl Stored {

@@ -88,7 +88,7 @@ impl AmqpQueueProtocol {
         };
         match item_of(&self.client, &published, route, list.priority) {
             Ok(routed) => Some(DeadLetter {
-                item: routed.item,
+                items: routed.items.into_vec(),
                 queues: routed.queues,
             }),
             Err(fault) => {
@@ -122,7 +122,7 @@ impl QueueProtocol for AmqpQueueProtocol {
                 self.bury(host, queue, to, &dead)
             });
         letter.unwrap_or(DeadLetter {
-            item: None,
+            items: Vec::new(),
             queues: Vec::new(),
         })
     }

@@ -27,9 +27,13 @@ use gantry_core::vhosts::{
 use gantry_core::{Client, Payload, ProduceItem, Topic};
 use keys::Keys;
 use routable::Headers;
+use smallvec::SmallVec;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+/// Further queues of one record. Their numbers stand in its properties, 16 bytes each, where the
+/// message's own have to fit, too.
+const FURTHER_QUEUES_MAX: usize = 1_024;
 /// For which an exchange of the kind `x-delayed-message` lets a message wait, in milliseconds.
 const DELAY: &str = "x-delay";
 
@@ -51,8 +55,9 @@ pub struct Publisher {
 /// A message on its way to the log.
 #[derive(Clone, Debug, Default)]
 pub struct Routed {
-    /// What to produce; none where nobody could ever read it.
-    pub item: Option<ProduceItem>,
+    /// What to produce: one record for as many queues as it can name; none where nobody could ever
+    /// read it.
+    pub items: SmallVec<[ProduceItem; 1]>,
     /// The queues it will be in, to be dispatched once it is appended.
     pub queues: Vec<Arc<WorkQueue>>,
     /// No queue is for it.
@@ -225,7 +230,7 @@ impl Publisher {
         if let Some(ProduceItem {
             payload: Payload::Message(message),
             ..
-        }) = &mut routed.item
+        }) = routed.items.first_mut()
         {
             let delay = delay.to_string();
             let asks = [(property::TIMER_DELAY_MS, delay.as_str())];
@@ -275,32 +280,35 @@ fn item_of(
         Home::Queue => None,
     };
     let queues = route.queues;
-    let mut targets = queues
+    let own = home.map(|topic| {
+        let queue = queue_of(&topic, published.routing_key);
+        (topic, queue)
+    });
+    let targets = queues
         .iter()
         .map(|queue| (Arc::clone(queue.topic()), queue.queue_for(priority)));
-    let own = match home {
-        Some(topic) => Some((Arc::clone(&topic), queue_of(&topic, published.routing_key))),
-        None => targets.next(),
-    };
-    let Some((topic, queue)) = own else {
+    let mut targets = own.into_iter().chain(targets).peekable();
+    if targets.peek().is_none() {
         return Ok(Routed {
             queues,
             ..Routed::default()
         });
-    };
-    let also = targets.collect();
+    }
     let message = published.to_message().map_err(|fault| match fault {
         MessageFault::Properties(fault) => refused(format!("invalid message: {fault}")),
         MessageFault::TooLarge(_) => refused(fault.to_string()),
     })?;
-    let item = ProduceItem {
-        topic,
-        queue,
-        payload: Payload::Message(message),
-        also,
-    };
+    let mut items = SmallVec::new();
+    while let Some((topic, queue)) = targets.next() {
+        items.push(ProduceItem {
+            topic,
+            queue,
+            payload: Payload::Message(message.clone()),
+            also: targets.by_ref().take(FURTHER_QUEUES_MAX).collect(),
+        });
+    }
     Ok(Routed {
-        item: Some(item),
+        items,
         queues,
         ..Routed::default()
     })

@@ -111,7 +111,7 @@ impl World {
         for receipt in self
             .publisher
             .client
-            .produce(routed.item.into_iter().collect(), Durability::Appended)
+            .produce(routed.items.into_vec(), Durability::Appended)
         {
             receipt.unwrap();
         }

@@ -81,7 +81,7 @@ fn settings(role: &BrokerRole) -> BTreeMap<&'static str, String> {
             "mappedFileSizeCommitLog",
             core.store.segment_bytes.to_string(),
         ),
-        ("maxMessageSize", core.topics.message_bytes_max.to_string()),
+        ("maxMessageSize", ours.message_bytes_max.to_string()),
         (
             "maxTransferBytesOnMessageInMemory",
             ours.pull_bytes_max.to_string(),

@@ -88,6 +88,10 @@ impl SendStage {
         };
         let wishes = Wishes::read(record::properties(&send.properties));
         check(&wishes, &send)?;
+        let (size, limit) = (command.body.len(), self.role.config.message_bytes_max);
+        if size > limit {
+            return Err(Error::MessageTooLarge { size, limit }.into());
+        }
         let durability = if wishes.waits_not {
             Durability::Appended
         } else {
@@ -151,11 +155,6 @@ impl SendStage {
         if send.topic.starts_with(names::RETRY_PREFIX) {
             let remark = format!("batch request does not support retry group {}", send.topic);
             return Err(Refusal::new(ResponseCode::MessageIllegal, remark));
-        }
-        let limit = self.role.client.message_bytes_max();
-        if body.len() > limit {
-            let size = body.len();
-            return Err(Error::MessageTooLarge { size, limit }.into());
         }
         let mut items = Vec::new();
         for sent in record::sub_messages(body.clone()) {

@@ -116,7 +116,7 @@ impl Client {
     fn produce_letters(&self, letters: Vec<DeadLetter>, dead: &mut Dead) -> Result<(), Error> {
         let mut items: Vec<ProduceItem> = Vec::with_capacity(letters.len());
         for letter in letters {
-            items.extend(letter.item);
+            items.extend(letter.items);
             for queue in letter.queues {
                 if !dead.reached.iter().any(|known| Arc::ptr_eq(known, &queue)) {
                     dead.reached.push(queue);
