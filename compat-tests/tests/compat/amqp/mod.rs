@@ -4,5 +4,6 @@
 
 mod clients;
 mod crash;
+mod fed;
 mod lapin;
 mod session;
