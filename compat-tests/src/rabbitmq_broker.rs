@@ -50,17 +50,22 @@ impl Ports {
 }
 
 impl RabbitmqBroker {
-    /// Starts a node as shipped, without plugins, and returns once it serves.
+    /// Starts a node as shipped, without plugins, with these further lines of its configuration
+    /// (`key = value`), and returns once it serves.
     ///
     /// # Errors
     /// It is not installed, or does not come to serve.
-    pub fn start() -> Result<Self> {
+    pub fn start(settings: &[&str]) -> Result<Self> {
         let home = tempfile::Builder::new().prefix("rabbitmq-").tempdir()?;
         let ports = Ports(free_run()?);
-        let configuration = format!(
+        let mut configuration = format!(
             "listeners.tcp.local = {}\nlog.console = true\nlog.file = false\n",
             address(ports.amqp())
         );
+        for setting in settings {
+            configuration.push_str(setting);
+            configuration.push('\n');
+        }
         fs::write(home.path().join("rabbitmq.conf"), configuration)?;
         fs::write(home.path().join("rabbitmq-env.conf"), "")?;
         fs::write(home.path().join("enabled_plugins"), "[].\n")?;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 pub(super) fn run(rest: &[String]) -> Result<()> {
     install::install(Installed::RabbitmqBroker)?;
-    let broker = RabbitmqBroker::start()?;
+    let broker = RabbitmqBroker::start(&[])?;
     let tests = Run {
         peer: "rabbitmq",
         endpoints: format!(r#"{{"amqp":"{}"}}"#, broker.address()),

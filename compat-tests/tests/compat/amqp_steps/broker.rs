@@ -5,6 +5,7 @@ use compat_tests::amqp_steps::difference;
 use compat_tests::clients::{ready, skip};
 use compat_tests::gantry::Gantry;
 use compat_tests::matrix::PEER_VARIABLE;
+use compat_tests::rabbitmq_broker::RabbitmqBroker;
 use gantry_amqp::codec::ShortString;
 use gantry_amqp::codec::method::{exchange, queue};
 use std::sync::Mutex;
@@ -14,6 +15,8 @@ use std::{env, process, thread};
 /// A gantry of the test's own, or the one RabbitMQ of all tests.
 pub struct Broker {
     gantry: Gantry,
+    /// In its place, where a test stops it.
+    own: Option<RabbitmqBroker>,
     /// Given out, and to be deleted from a broker that others use as well.
     names: Mutex<Vec<String>>,
 }
@@ -31,28 +34,61 @@ impl Broker {
         }
         Some(Self {
             gantry: Gantry::start(settings).unwrap(),
+            own: None,
             names: Mutex::new(Vec::new()),
         })
+    }
+
+    /// As [`Broker::start`], a broker that no other test uses: a gantry with `settings`, or a
+    /// RabbitMQ with `peer_settings`.
+    pub fn start_own(settings: &[&str], peer_settings: &[&str]) -> Option<Self> {
+        let mut broker = Self::start_with(settings)?;
+        if is_peer() {
+            broker.own = Some(RabbitmqBroker::start(peer_settings).unwrap());
+        }
+        Some(broker)
     }
 
     /// As [`Broker::start`], for the test `test` of the table of differences: it does not run
     /// against RabbitMQ.
     pub fn start_unless_peer(test: &str) -> Option<Self> {
+        Self::start_unless_peer_with(test, &[])
+    }
+
+    /// As [`Broker::start_unless_peer`], with settings.
+    pub fn start_unless_peer_with(test: &str, settings: &[&str]) -> Option<Self> {
         let difference = difference(test).unwrap();
         if is_peer() {
             skip(&format!("{test}: {difference}")).unwrap();
             return None;
         }
-        Self::start()
+        Self::start_with(settings)
     }
 
     pub fn address(&self) -> String {
-        self.gantry.amqp().unwrap()
+        match &self.own {
+            Some(own) => own.address(),
+            None => self.gantry.amqp().unwrap(),
+        }
     }
 
-    /// Settings and restarts.
-    pub fn gantry(&mut self) -> &mut Gantry {
-        &mut self.gantry
+    /// Asks it to stop, and waits.
+    pub fn stop(&mut self) {
+        match &mut self.own {
+            Some(own) => own.stop().unwrap(),
+            None => self.gantry.stop().unwrap(),
+        }
+    }
+
+    /// Stops it and starts it again on the same data and the same address.
+    pub fn restart(&mut self) {
+        self.stop();
+        match &mut self.own {
+            Some(own) => own.restart().unwrap(),
+            None => {
+                self.gantry.restart().unwrap();
+            }
+        }
     }
 
     /// A name for a queue or an exchange; whatever is called so goes with the test.
@@ -73,7 +109,7 @@ pub fn is_peer() -> bool {
 impl Drop for Broker {
     fn drop(&mut self) {
         let names = std::mem::take(self.names.get_mut().unwrap());
-        if !is_peer() || thread::panicking() || names.is_empty() {
+        if !is_peer() || self.own.is_some() || thread::panicking() || names.is_empty() {
             return;
         }
         let mut client = Client::connect(self);

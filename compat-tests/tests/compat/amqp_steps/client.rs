@@ -407,6 +407,22 @@ impl Client {
         }
     }
 
+    /// Publishes texts with priorities to a queue whose consumers are on this connection, and
+    /// returns once they are in it. None of them may be delivered before.
+    pub fn fill_behind_with(&mut self, queue: &str, texts: &[(&str, Option<u8>)]) {
+        const CHANNEL: u16 = 1_002;
+        self.open(CHANNEL);
+        self.confirm_select(CHANNEL);
+        for (text, priority) in texts {
+            let properties = PropertyList {
+                priority: *priority,
+                ..PropertyList::default()
+            };
+            self.publish_with(CHANNEL, publish("", queue), properties, text);
+        }
+        self.confirmed(CHANNEL, texts.len() as u64);
+    }
+
     /// Takes a message of a queue, and keeps it.
     pub fn get(&mut self, channel: u16, queue: &str) -> Option<Message> {
         self.get_with(channel, queue, false)
