@@ -16,6 +16,8 @@ pub const KAFKA_TOOLS: &str = "4.3.1";
 pub const ROCKETMQ_CLIENTS: &[&str] = &["4.9.8", "5.5.0"];
 /// The newest of [`ROCKETMQ_CLIENTS`].
 pub const NEWEST_ROCKETMQ: &str = "5.5.0";
+/// The version of RabbitMQ's Java client.
+pub const AMQP_CLIENT: &str = "5.37.1";
 /// The version of RocketMQ's stock benchmarks.
 pub const ROCKETMQ_BENCHMARK: &str = "5.5.0";
 
@@ -24,12 +26,16 @@ pub const ROCKETMQ_BENCHMARK: &str = "5.5.0";
 pub enum Installed {
     /// The virtual environment of the Python clients.
     Python,
-    /// KafkaJS.
+    /// KafkaJS and amqplib.
     Node,
     /// The franz-go program.
     Go,
     /// The program around RocketMQ's Go client.
     GoRocketmq,
+    /// The program around RabbitMQ's Go client.
+    GoAmqp,
+    /// RabbitMQ's Java client.
+    JavaAmqp,
     /// `kafka-clients` of a version.
     Kafka(&'static str),
     /// Kafka's command line tools.
@@ -57,6 +63,8 @@ impl Installed {
             Self::Node => "node".to_owned(),
             Self::Go => "go".to_owned(),
             Self::GoRocketmq => "go-rocketmq".to_owned(),
+            Self::GoAmqp => "go-amqp".to_owned(),
+            Self::JavaAmqp => format!("java-amqp-{AMQP_CLIENT}"),
             Self::Kafka(version) => format!("kafka-{version}"),
             Self::KafkaTools => format!("kafka-tools-{KAFKA_TOOLS}"),
             Self::Rocketmq(version) => format!("rocketmq-{version}"),
@@ -183,6 +191,34 @@ pub fn python(library: &str) -> Command {
         .arg(paths::client_sources().join("python/client.py"))
         .arg(library);
     command
+}
+
+/// RabbitMQ's Java client.
+#[must_use]
+pub fn amqp_java() -> Command {
+    let directory = Installed::JavaAmqp.directory();
+    let mut command = java(
+        Jvm::Brief,
+        &[&directory.join("classes"), &directory.join("lib/*")],
+    );
+    command
+        .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+        .args(["AmqpClient", "session"]);
+    command
+}
+
+/// amqplib.
+#[must_use]
+pub fn amqp_node() -> Command {
+    let mut command = Command::new("node");
+    command.arg(Installed::Node.directory().join("amqp.js"));
+    command
+}
+
+/// RabbitMQ's Go client.
+#[must_use]
+pub fn amqp_go() -> Command {
+    Command::new(Installed::GoAmqp.directory().join("amqp"))
 }
 
 /// KafkaJS.

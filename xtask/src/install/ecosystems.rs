@@ -3,7 +3,7 @@
 use super::debian;
 use crate::command::{on_path, run};
 use anyhow::{Result, bail};
-use compat_tests::clients::Installed;
+use compat_tests::clients::{AMQP_CLIENT, Installed};
 use compat_tests::paths;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,19 +18,14 @@ pub(crate) fn sources(client: Installed) -> Result<Vec<PathBuf>> {
         Installed::Node => vec![
             folder.join("node/package-lock.json"),
             folder.join("node/client.js"),
+            folder.join("node/amqp.js"),
         ],
         Installed::Go => files(&folder.join("go"))?,
         Installed::GoRocketmq => files(&folder.join("go-rocketmq"))?,
-        Installed::Kafka(_) => {
-            let mut sources = vec![java.join("kafka/pom.xml")];
-            sources.extend(java_sources("kafka")?);
-            sources
-        }
-        Installed::Rocketmq(_) => {
-            let mut sources = vec![java.join("rocketmq/pom.xml")];
-            sources.extend(java_sources("rocketmq")?);
-            sources
-        }
+        Installed::GoAmqp => files(&folder.join("go-amqp"))?,
+        Installed::JavaAmqp => java_program("amqp")?,
+        Installed::Kafka(_) => java_program("kafka")?,
+        Installed::Rocketmq(_) => java_program("rocketmq")?,
         Installed::KafkaTools => vec![java.join("kafka-tools/pom.xml")],
         Installed::RocketmqBenchmark => vec![java.join("rocketmq-benchmark/pom.xml")],
         Installed::Kcat => Vec::new(),
@@ -48,6 +43,11 @@ pub(crate) fn install(client: Installed) -> Result<bool> {
         Installed::Node => node(&directory)?,
         Installed::Go => go("go", &directory.join("franz"))?,
         Installed::GoRocketmq => go("go-rocketmq", &directory.join("rocketmq"))?,
+        Installed::GoAmqp => go("go-amqp", &directory.join("amqp"))?,
+        Installed::JavaAmqp => {
+            jars("amqp", AMQP_CLIENT, &directory)?;
+            compile("amqp", &directory)?;
+        }
         Installed::Kafka(version) => {
             jars("kafka", version, &directory)?;
             compile("kafka", &directory)?;
@@ -78,7 +78,7 @@ fn python(directory: &Path) -> Result<()> {
 fn node(directory: &Path) -> Result<()> {
     let sources = paths::client_sources().join("node");
     fs::create_dir_all(directory)?;
-    for name in ["package.json", "package-lock.json", "client.js"] {
+    for name in ["package.json", "package-lock.json", "client.js", "amqp.js"] {
         fs::copy(sources.join(name), directory.join(name))?;
     }
     run(Command::new("npm")
@@ -122,6 +122,17 @@ fn compile(program: &str, directory: &Path) -> Result<()> {
         .arg("-cp")
         .arg(directory.join("lib/*"))
         .args(java_sources(program)?))
+}
+
+/// What a program in Java is made from: its pom and [`java_sources`].
+fn java_program(program: &str) -> Result<Vec<PathBuf>> {
+    let pom = paths::client_sources()
+        .join("java")
+        .join(program)
+        .join("pom.xml");
+    let mut sources = vec![pom];
+    sources.extend(java_sources(program)?);
+    Ok(sources)
 }
 
 /// The program's own sources and those all programs share.

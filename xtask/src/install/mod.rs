@@ -37,6 +37,8 @@ fn everything() -> Vec<Installed> {
         Installed::Node,
         Installed::Go,
         Installed::GoRocketmq,
+        Installed::GoAmqp,
+        Installed::JavaAmqp,
         Installed::Kcat,
     ];
     all.extend(
@@ -61,9 +63,10 @@ const fn tools(client: Installed) -> &'static [&'static str] {
     match client {
         Installed::Python => &["python3"],
         Installed::Node => &["node", "npm"],
-        Installed::Go | Installed::GoRocketmq => &["go"],
+        Installed::Go | Installed::GoRocketmq | Installed::GoAmqp => &["go"],
         Installed::Kcat => &[],
-        Installed::Kafka(_)
+        Installed::JavaAmqp
+        | Installed::Kafka(_)
         | Installed::KafkaTools
         | Installed::Rocketmq(_)
         | Installed::RocketmqBenchmark

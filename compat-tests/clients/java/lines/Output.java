@@ -30,6 +30,13 @@ final class Output {
         return this;
     }
 
+    /** A field whose value is JSON already. */
+    Output json(String name, String value) {
+        key(name);
+        line.append(value);
+        return this;
+    }
+
     Output field(String name, byte[] value) {
         return field(name, value == null ? null : Base64.getEncoder().encodeToString(value));
     }

@@ -41,6 +41,24 @@ macro_rules! can_what_all_can {
     };
 }
 
+/// It has no transactions.
+mod amqplib {
+    use super::Kind;
+    can_what_all_can!(Kind::Amqplib);
+}
+
+mod go {
+    use super::Kind;
+    can_what_all_can!(Kind::Go);
+    can!(Kind::Go; transactions_publish_and_acknowledge_together);
+}
+
+mod java {
+    use super::Kind;
+    can_what_all_can!(Kind::Java);
+    can!(Kind::Java; transactions_publish_and_acknowledge_together);
+}
+
 mod lapin {
     use super::Kind;
     can_what_all_can!(Kind::Lapin);

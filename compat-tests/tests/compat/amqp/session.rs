@@ -14,6 +14,12 @@ use std::time::Duration;
 /// A stock client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// JavaScript's.
+    Amqplib,
+    /// RabbitMQ's own for Go.
+    Go,
+    /// RabbitMQ's own for Java.
+    Java,
     /// Rust's.
     Lapin,
     /// Python's blocking one.
@@ -24,6 +30,9 @@ impl Kind {
     /// Whether a test with it can run.
     pub fn is_ready(self) -> bool {
         let needed: &[Installed] = match self {
+            Self::Amqplib => &[Installed::Node],
+            Self::Go => &[Installed::GoAmqp],
+            Self::Java => &[Installed::JavaAmqp],
             Self::Lapin => &[],
             Self::Pika => &[Installed::Python],
         };
@@ -66,6 +75,9 @@ impl Session {
             process(library, command)
         };
         let link = match kind {
+            Kind::Amqplib => process("amqplib", clients::amqp_node()),
+            Kind::Go => process("amqp091-go", clients::amqp_go()),
+            Kind::Java => process("amqp-client", clients::amqp_java()),
             Kind::Lapin => Link::Lapin(Lapin::start()),
             Kind::Pika => python("pika"),
         };
