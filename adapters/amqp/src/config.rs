@@ -28,7 +28,9 @@ pub struct Config {
     pub transaction_messages_max: usize,
     /// Most bytes of their bodies.
     pub transaction_bytes_max: usize,
-    /// Who may connect.
+    /// Most users, permissions and topic permissions together.
+    pub accounts_max: usize,
+    /// Who may connect and do everything, as long as no account was made or changed.
     pub users: Vec<User>,
 }
 
@@ -58,6 +60,7 @@ impl Default for Config {
             undelivered_max: 1_024,
             transaction_messages_max: 100_000,
             transaction_bytes_max: 64 << 20,
+            accounts_max: 100_000,
             users: vec![User {
                 name: "guest".to_owned(),
                 password: "guest".to_owned(),

@@ -4,6 +4,7 @@
 //! published and consumed stands over core, and a connection puts it all together on the stream
 //! driver. Nothing panics on, or allocates from, what a peer merely claims.
 
+pub mod accounts;
 mod channel;
 pub mod codec;
 mod config;
@@ -14,6 +15,7 @@ mod fault;
 pub mod message;
 mod output;
 pub mod publishing;
+pub mod registry;
 mod server;
 #[cfg(test)]
 mod testdata;

@@ -1,11 +1,14 @@
 //! What all connections of the endpoint share.
 
-use crate::config::{Config, User};
+use crate::accounts::{AccountError, Accounts};
+use crate::config::Config;
 use crate::consuming::Replies;
 use crate::control::{Credentials, Settings};
 use crate::publishing::AmqpQueueProtocol;
+use crate::registry::Registry;
 use gantry_core::Client;
 use gantry_core::model::Clock;
+use gantry_core::vhosts::TopologyError;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -17,6 +20,8 @@ pub struct Server {
     pub(crate) settings: Arc<Settings>,
     pub(crate) config: Config,
     pub(crate) replies: Arc<Replies>,
+    pub(crate) accounts: Accounts,
+    pub(crate) registry: Arc<Registry>,
 }
 
 impl Server {
@@ -26,10 +31,12 @@ impl Server {
         client.set_queue_protocol(Arc::new(AmqpQueueProtocol::new(client.clone())));
         Arc::new(Self {
             settings: config.settings(),
+            accounts: Accounts::open(client.clone(), &config),
             client,
             clock,
             config,
             replies: Arc::default(),
+            registry: Arc::default(),
         })
     }
 
@@ -39,23 +46,66 @@ impl Server {
         self.client.run_work_queues().await;
     }
 
+    /// Who may connect, and do what.
+    #[must_use]
+    pub const fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    /// Who is connected.
+    #[must_use]
+    pub const fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// The broker, as whom it is asked.
+    #[must_use]
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The endpoint's settings.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Deletes a user and closes its connections; whether it was there.
+    ///
+    /// # Errors
+    /// A failed store.
+    pub fn delete_user(&self, name: &str) -> Result<bool, AccountError> {
+        let was_there = self.accounts.delete_user(name)?;
+        let reason = format!("user '{name}' is deleted");
+        self.registry
+            .close_all(&reason, |connection| *connection.user == *name);
+        Ok(was_there)
+    }
+
+    /// Deletes a virtual host with all that is in it, and closes its connections; whether it was
+    /// there.
+    ///
+    /// # Errors
+    /// It is the default one, or a failed store.
+    pub fn delete_vhost(&self, name: &str) -> Result<bool, AccountError> {
+        let deleted = self.client.delete_virtual_host(name);
+        let was_there = deleted.map_err(|error| match error {
+            TopologyError::Store(error) => error,
+            other => gantry_core::Error::Internal(other.to_string()),
+        })?;
+        self.accounts.forget_vhost(name)?;
+        let reason = format!("vhost '{name}' is down");
+        self.registry
+            .close_all(&reason, |connection| *connection.vhost == *name);
+        Ok(was_there)
+    }
+
     /// The name of the user that somebody is who connects from `ip`, when they may.
     pub(crate) fn authenticate(&self, credentials: &Credentials, ip: IpAddr) -> Option<Arc<str>> {
         let Credentials::Password { user, password } = credentials else {
             return None;
         };
-        let known = self.config.users.iter().find(|known| known.name == *user)?;
-        let is_let_in = is_same(known.password.as_bytes(), password) && may_come_from(known, ip);
-        is_let_in.then(|| known.name.as_str().into())
+        let known = self.accounts.authenticate(user, password, ip);
+        known.map(|_| user.as_str().into())
     }
-}
-
-fn may_come_from(user: &User, ip: IpAddr) -> bool {
-    user.remote || ip.to_canonical().is_loopback()
-}
-
-/// Takes the same time wherever they differ.
-fn is_same(one: &[u8], other: &[u8]) -> bool {
-    let differing = one.iter().zip(other).fold(0, |all, (a, b)| all | (a ^ b));
-    one.len() == other.len() && differing == 0
 }

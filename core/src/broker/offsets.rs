@@ -3,7 +3,7 @@
 use super::lease::relay;
 use crate::leases::Ledgers;
 use crate::model::{GroupName, QueueId, QueueOffset, TopicName};
-use crate::state::{Command, OffsetChange};
+use crate::state::{Command, DocumentChange, OffsetChange};
 use crate::{Client, Error};
 use serde::{Deserialize, Serialize};
 
@@ -224,6 +224,25 @@ impl Client {
             key,
             value,
         })
+    }
+
+    /// Writes (or with `None` removes) documents of one namespace by their keys, all or none of
+    /// them.
+    ///
+    /// # Errors
+    /// A failed store.
+    pub fn put_documents(
+        &self,
+        namespace: &str,
+        changes: Vec<(String, Option<String>)>,
+    ) -> Result<(), Error> {
+        let changes = changes.into_iter().map(|(key, value)| DocumentChange {
+            namespace: namespace.to_owned(),
+            key,
+            value,
+        });
+        let changes = changes.collect();
+        self.log(Command::PutDocuments { changes })
     }
 
     /// What a group has acknowledged is part of what it has committed.

@@ -7,8 +7,8 @@ use crate::model::{GroupName, TopicName, TopicSpec, WORK_QUEUE};
 use crate::routing::{Binding, Destination, ExchangeKind, ExchangeSpec, Removed};
 use crate::state::Command;
 use crate::vhosts::{
-    Declared, DeleteOnly, Fact, QueueRules, QueueSpec, TopologyError, VirtualHost, WorkQueue,
-    exchange_topic, is_queue_topic, queue_topic, spare_topic,
+    DEFAULT_VHOST, Declared, DeleteOnly, Fact, QueueRules, QueueSpec, TopologyError, VirtualHost,
+    WorkQueue, exchange_topic, is_queue_topic, queue_topic, spare_topic,
 };
 use crate::{Client, Error};
 use std::collections::HashSet;
@@ -63,6 +63,37 @@ impl Client {
         }
     }
 
+    /// Deletes a virtual host with all that is in it; `false` when it is not there. The default one
+    /// cannot be deleted.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`], or a failed store; what is not deleted then is when it is asked again.
+    pub fn delete_virtual_host(&self, name: &str) -> Result<bool, TopologyError> {
+        if name == DEFAULT_VHOST {
+            let text = format!("virtual host '{name}' is always there");
+            return Err(Error::Forbidden(text).into());
+        }
+        let Some(host) = self.shared.vhosts.get(name) else {
+            return Ok(false);
+        };
+        let mut declared = host.write();
+        declared.is_gone = true;
+        let queues: Vec<_> = declared.queues.values().cloned().collect();
+        for queue in queues {
+            self.drop_queue(&host, &mut declared, &queue)?;
+        }
+        let exchanges = declared.router.exchanges();
+        let exchanges: Vec<_> = exchanges.map(|(name, _)| Arc::clone(name)).collect();
+        for exchange in exchanges {
+            self.remove(&host, &mut declared, |declared| {
+                declared.router.delete_exchange(&exchange)
+            })?;
+        }
+        self.keep([Fact::gone_vhost(host.name())])?;
+        self.shared.vhosts.remove(name);
+        Ok(true)
+    }
+
     /// Makes an exchange; `false` when it is there already.
     ///
     /// # Errors
@@ -73,7 +104,7 @@ impl Client {
         name: &str,
         spec: ExchangeSpec,
     ) -> Result<bool, TopologyError> {
-        let mut declared = host.write();
+        let mut declared = host.write_to_declare()?;
         if !declared.router.is_new(name, &spec)? {
             return Ok(false);
         }
@@ -118,7 +149,7 @@ impl Client {
         binding: &Binding,
         asking: Option<LeaseSession>,
     ) -> Result<bool, TopologyError> {
-        let mut declared = host.write();
+        let mut declared = host.write_to_declare()?;
         if let Destination::Queue(name) = &binding.destination {
             declared.queue_for(name, asking)?;
         }
@@ -172,7 +203,7 @@ impl Client {
             self.note_use(&same);
             return Ok((same, false));
         }
-        let mut declared = host.write();
+        let mut declared = host.write_to_declare()?;
         if let Some(same) = declared.find_same(name, &spec, asking)? {
             self.note_use(&same);
             return Ok((same, false));

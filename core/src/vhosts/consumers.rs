@@ -30,6 +30,12 @@ impl Credit {
         })
     }
 
+    /// How many at most; `None` is no limit.
+    #[must_use]
+    pub fn limit(&self) -> Option<u32> {
+        u32::try_from(self.limit.load(Ordering::Acquire)).ok()
+    }
+
     /// Limits to so many from now on; those on their way count.
     pub fn limit_to(&self, limit: Option<u32>) {
         let limit = limit.map_or(Self::UNLIMITED, i64::from);

@@ -45,6 +45,11 @@ impl Fact {
         }
     }
 
+    /// A virtual host, gone.
+    pub(crate) fn gone_vhost(name: &Arc<str>) -> Self {
+        Self::vhost(name).gone()
+    }
+
     pub(crate) fn exchange(vhost: &Arc<str>, name: &str, spec: &ExchangeSpec) -> Self {
         Self {
             key: Key::Exchange(Arc::clone(vhost), name.into()),

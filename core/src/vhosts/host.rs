@@ -33,6 +33,8 @@ pub struct VirtualHost {
 pub(crate) struct Declared {
     pub(crate) router: Router,
     pub(crate) queues: BTreeMap<Arc<str>, Arc<WorkQueue>>,
+    /// The virtual host is deleted: nothing is declared in it any more.
+    pub(crate) is_gone: bool,
 }
 
 /// Where a message goes.
@@ -67,7 +69,11 @@ impl VirtualHost {
         let queues = BTreeMap::new();
         Self {
             name: name.into(),
-            declared: RwLock::new(Declared { router, queues }),
+            declared: RwLock::new(Declared {
+                router,
+                queues,
+                is_gone: false,
+            }),
         }
     }
 
@@ -83,6 +89,18 @@ impl VirtualHost {
 
     pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Declared> {
         self.declared.write()
+    }
+
+    /// Takes the lock to declare something.
+    ///
+    /// # Errors
+    /// [`TopologyError::NoVirtualHost`]: it is deleted.
+    pub(crate) fn write_to_declare(&self) -> Result<RwLockWriteGuard<'_, Declared>, TopologyError> {
+        let declared = self.write();
+        if declared.is_gone {
+            return Err(TopologyError::NoVirtualHost(Arc::clone(&self.name)));
+        }
+        Ok(declared)
     }
 
     /// An exchange as it was declared; the default one is a durable direct exchange.

@@ -65,6 +65,10 @@ impl VirtualHosts {
         Some((host, exchange))
     }
 
+    pub(crate) fn remove(&self, name: &str) {
+        self.by_name.write().remove(name);
+    }
+
     /// The virtual host, made when it is missing; whether it was.
     pub(crate) fn get_or_make(&self, name: &str) -> (Arc<VirtualHost>, bool) {
         if let Some(known) = self.get(name) {

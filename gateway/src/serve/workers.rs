@@ -215,7 +215,8 @@ async fn serve(
             tracing::debug!(%peer, listener, %closed, "connection closed");
         }
         (Bound::Amqp, _, Some(broker)) => {
-            let protocol = || AmqpConnection::new(Arc::clone(&broker.amqp), peer);
+            let local = stream.local_addr().unwrap_or(peer);
+            let protocol = || AmqpConnection::new(Arc::clone(&broker.amqp), peer).at(local);
             let gate = &endpoints.gates.amqp;
             admit_and_run(gate, stream, (bound, peer), protocol, limits, shutdown).await;
         }

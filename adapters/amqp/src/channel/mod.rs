@@ -13,6 +13,7 @@ use crate::codec::{Assembler, Content, ShortString};
 use crate::consuming::{Consuming, Shared, Taken};
 use crate::fault::Fault;
 use crate::publishing::{Batch, Publisher};
+use crate::registry::{ChannelMode, OpenConnection, Seat};
 use crate::server::Server;
 use crate::topology::Topology;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub(crate) struct Session {
     pub(crate) topology: Topology,
     pub(crate) publisher: Publisher,
     pub(crate) shared: Shared,
+    /// The connection as others see it.
+    pub(crate) open: Arc<OpenConnection>,
 }
 
 /// One that is open.
@@ -36,6 +39,7 @@ pub(crate) struct Channel {
     mode: Mode,
     /// Acknowledged, and not done yet.
     acknowledged: Taken,
+    seat: Seat,
 }
 
 /// What becomes of what is published and acknowledged.
@@ -62,6 +66,7 @@ impl Channel {
             last_queue: None,
             mode: Mode::Plain,
             acknowledged: Taken::new(),
+            seat: Seat::take(&session.open, number),
         }
     }
 
@@ -75,6 +80,7 @@ impl Channel {
         message: (basic::Publish, Content),
         batch: &mut Batch,
     ) -> Result<(), Fault> {
+        self.seat.count_published();
         // It has its number even where it is refused.
         let tag = match &mut self.mode {
             Mode::Confirming { last } => {
@@ -104,6 +110,7 @@ impl Channel {
     /// A channel's fault.
     pub(crate) fn acknowledge(&mut self, method: &basic::Ack) -> Result<bool, Fault> {
         let taken = self.consuming.take(method.delivery_tag, method.multiple)?;
+        self.seat.count_acknowledged(taken.len());
         if let Mode::Transacting(transaction) = &mut self.mode {
             transaction.settle(taken);
             return Ok(false);
@@ -121,8 +128,31 @@ impl Channel {
         if self.acknowledged.is_empty() {
             return Ok(());
         }
+        self.note_deliveries();
         self.consuming
             .settle(std::mem::take(&mut self.acknowledged))
+    }
+
+    /// Messages were sent, or it was heard of them.
+    pub(crate) fn note_deliveries(&self) {
+        let consuming = &self.consuming;
+        self.seat
+            .note_deliveries(consuming.delivered_count(), consuming.unsettled_count());
+        self.seat.note_consumers(consuming.consumer_count(), || {
+            consuming.describe_consumers()
+        });
+    }
+
+    /// Something was asked on it.
+    pub(crate) fn note_all(&self) {
+        self.note_deliveries();
+        let (prefetch, global) = self.consuming.limits();
+        self.seat.note_limits(prefetch, global);
+        self.seat.note_mode(match &self.mode {
+            Mode::Plain => ChannelMode::Plain,
+            Mode::Confirming { .. } => ChannelMode::Confirming,
+            Mode::Transacting(_) => ChannelMode::Transacting,
+        });
     }
 
     /// Ends: what it has not acknowledged returns to its place.

@@ -186,7 +186,11 @@ impl Channels {
                 Err(fault) => Err(fault),
             },
             method if method.id().class == CONNECTION => Err(unimplemented()),
-            method => open.accept(method, &mut desk),
+            method => {
+                let accepted = open.accept(method, &mut desk);
+                open.note_all();
+                accepted
+            }
         };
         done.or_else(|fault| self.fail(number, fault, id, out))
     }
@@ -354,7 +358,10 @@ impl Channels {
         let number = letter.channel;
         match self.by_number.get_mut(&number) {
             Some(Slot::Open(open)) => match open.consuming.write(letter, out) {
-                Ok(()) => Ok(()),
+                Ok(()) => {
+                    open.note_deliveries();
+                    Ok(())
+                }
                 Err(fault) => self.fail(number, fault, DELIVER, out),
             },
             _ => {

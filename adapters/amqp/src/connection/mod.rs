@@ -16,13 +16,14 @@ use crate::consuming::{Outbox, Shared};
 use crate::control::{Control, Credentials, Event};
 use crate::fault::Fault;
 use crate::publishing::Publisher;
+use crate::registry::{Entry, Identity, OpenConnection};
 use crate::server::Server;
 use crate::topology::Topology;
 use alarm::{Alarm, is_publish, write_blocked, write_unblocked};
 use bytes::BytesMut;
 use channels::Channels;
 use gantry_connection::{Closed, Outgoing, Protocol, Replies, ReplyOrder};
-use gantry_core::vhosts::Credit;
+use gantry_core::vhosts::{Credit, VirtualHost};
 use input::Input;
 use pulse::Pulse;
 use std::convert::Infallible;
@@ -47,6 +48,8 @@ pub enum Ended {
 pub struct AmqpConnection {
     server: Arc<Server>,
     peer: SocketAddr,
+    /// Where the client came to.
+    local: SocketAddr,
     input: Input,
     pulse: Pulse,
     control: Control,
@@ -57,6 +60,8 @@ pub struct AmqpConnection {
     channels: Option<Channels>,
     /// The client has published while there is no room.
     alarm: Option<Alarm>,
+    /// As others see it, as long as it is open.
+    entry: Option<Entry>,
 }
 
 impl AmqpConnection {
@@ -73,6 +78,33 @@ impl AmqpConnection {
             user: None,
             channels: None,
             alarm: None,
+            local: SocketAddr::new(peer.ip(), 0),
+            entry: None,
+        }
+    }
+
+    /// The same, which came to `local`: others are told.
+    #[must_use]
+    pub fn at(mut self, local: SocketAddr) -> Self {
+        self.local = local;
+        self
+    }
+
+    /// Others are told whether its messages wait.
+    fn note_blocked(&self, is_blocked: bool) {
+        if let Some(entry) = &self.entry {
+            entry.connection.note_blocked(is_blocked);
+        }
+    }
+
+    /// Closes when others have asked for it.
+    fn poll_close(&mut self, context: &Context<'_>, out: &mut Outgoing) {
+        let entry = self.entry.as_ref();
+        if let Some(reason) = entry.and_then(|entry| entry.connection.poll_close(context)) {
+            // What the client has sent waits no more, so that its answer is heard.
+            self.alarm = None;
+            let fault = Fault::new(ReplyCode::ConnectionForced, reason);
+            self.close(&fault, MethodId::NONE, out);
         }
     }
 
@@ -80,6 +112,7 @@ impl AmqpConnection {
     fn take(&mut self, item: Item, out: &mut Outgoing) -> Result<(), Ended> {
         if self.alarm.is_none() && is_publish(&item) && !self.server.client.admits_messages() {
             self.alarm = Some(Alarm::new(self.pulse.now()));
+            self.note_blocked(true);
             if self.control.client().takes_blocked() && self.control.is_running() {
                 write_blocked(out.head());
             }
@@ -107,6 +140,7 @@ impl AmqpConnection {
             }
             let stalled = std::mem::take(&mut alarm.stalled);
             self.alarm = None;
+            self.note_blocked(false);
             if self.control.client().takes_blocked() && self.control.is_running() {
                 write_unblocked(out.head());
             }
@@ -215,13 +249,15 @@ impl AmqpConnection {
     }
 
     fn open(&mut self, name: &str, out: &mut Outgoing) {
-        let client = &self.server.client;
-        let (Some(host), Some(user)) = (client.virtual_host(name), &self.user) else {
-            let reason = format!("vhost {name} not found");
-            self.control
-                .refuse_open(&reason, self.pulse.now(), out.head());
-            return;
+        let client = self.server.client.clone();
+        let (Some(host), Some(user)) = (client.virtual_host(name), self.user.clone()) else {
+            return self.refuse_open(&format!("vhost {name} not found"), out);
         };
+        let Some(rights) = self.server.accounts.rights(host.name(), &user) else {
+            let reason = format!("access to vhost '{name}' refused for user '{user}'");
+            return self.refuse_open(&reason, out);
+        };
+        let open = self.enter(Arc::clone(&user), &host);
         let shared = Shared {
             client: client.clone(),
             host: Arc::clone(&host),
@@ -233,19 +269,27 @@ impl AmqpConnection {
         };
         let session = Session {
             server: Arc::clone(&self.server),
-            topology: Topology::new(client.clone(), Arc::clone(&host), client.lease_session()),
+            topology: Topology::new(client.clone(), Arc::clone(&host), open.session)
+                .limited_to(Arc::clone(&rights)),
             publisher: Publisher {
-                client: client.clone(),
+                client,
                 host,
-                user: Arc::clone(user),
+                user,
+                rights,
                 replies: Arc::clone(&self.server.replies),
                 from: self.peer,
             },
             shared,
+            open,
         };
         let channels_max = self.control.tuned().map_or(1, |tuned| tuned.channel_max);
         self.channels = Some(Channels::new(session, channels_max));
         self.control.opened(out.head());
+    }
+
+    fn refuse_open(&mut self, reason: &str, out: &mut Outgoing) {
+        let now = self.pulse.now();
+        self.control.refuse_open(reason, now, out.head());
     }
 
     fn close(&mut self, fault: &Fault, method: MethodId, out: &mut Outgoing) {
@@ -265,11 +309,31 @@ impl AmqpConnection {
         }
     }
 
+    /// What the registry is told of it.
+    fn enter(&mut self, user: Arc<str>, host: &VirtualHost) -> Arc<OpenConnection> {
+        let identity = Identity {
+            ends: (self.peer, self.local),
+            user,
+            vhost: Arc::clone(host.name()),
+            mechanism: self.control.mechanism().name(),
+            client: self.control.client().clone(),
+            tuned: self.control.tuned().copied(),
+        };
+        let session = self.server.client.lease_session();
+        let opened_at = self.server.clock.now();
+        let open = OpenConnection::new(identity, opened_at, session);
+        let entry = self.server.registry.enter(open);
+        let open = Arc::clone(&entry.connection);
+        self.entry = Some(entry);
+        open
+    }
+
     /// Ends all channels, and gives back what the connection has to itself.
     fn let_go(&mut self) {
         if let Some(channels) = self.channels.take() {
             channels.end_all();
         }
+        self.entry = None;
     }
 
     fn poll_clock(&mut self, context: &mut Context<'_>, out: &mut Outgoing) -> Result<(), Ended> {
@@ -328,6 +392,7 @@ impl Protocol for AmqpConnection {
         let before = notice.len();
         self.poll_alarm(context, notice)?;
         self.poll_clock(context, notice)?;
+        self.poll_close(context, notice);
         let told = match &mut self.channels {
             Some(channels) => channels.poll(context, notice),
             None => Ok(()),

@@ -14,6 +14,7 @@ use crate::codec::method::basic;
 use crate::codec::{ContentMethod, FrameMax, ReplyCode, ShortString, write_content};
 use crate::fault::Fault;
 use crate::message::Delivered;
+use crate::registry::OpenConsumer;
 use crate::topology::{Named, fault, made_up_name};
 use gantry_core::record::RecordView;
 use gantry_core::vhosts::{Consumer, Credit, Dealt, Death, VirtualHost, WorkQueue};
@@ -88,6 +89,33 @@ impl Consuming {
     #[must_use]
     pub fn consumer_count(&self) -> usize {
         self.consumers.len()
+    }
+
+    /// Limits of its next consumers, each and all together.
+    #[must_use]
+    pub fn limits(&self) -> (Option<u32>, Option<u32>) {
+        (self.prefetch, self.credit.limit())
+    }
+
+    /// How many messages were sent.
+    #[must_use]
+    pub const fn delivered_count(&self) -> u64 {
+        self.deliveries.last_tag()
+    }
+
+    /// Its consumers, as operators see them.
+    #[must_use]
+    pub fn describe_consumers(&self) -> Vec<OpenConsumer> {
+        let consumers = self.consumers.iter();
+        let described = consumers.map(|(tag, (queue, consumer))| OpenConsumer {
+            tag: tag.as_str().to_owned(),
+            queue: Arc::clone(queue.name()),
+            is_unacknowledged: consumer.is_unacknowledged,
+            is_exclusive: consumer.is_exclusive,
+            priority: consumer.priority,
+            prefetch: consumer.credits.first().and_then(|credit| credit.limit()),
+        });
+        described.collect()
     }
 
     /// How many messages were sent and not heard of.

@@ -35,6 +35,11 @@ impl Deliveries {
         self.last_tag
     }
 
+    /// How many there were.
+    pub(super) const fn last_tag(&self) -> u64 {
+        self.last_tag
+    }
+
     /// Waits for what becomes of a message that was sent.
     pub(super) fn put(&mut self, tag: u64, sent: Unsettled) {
         self.open.insert(tag, sent);

@@ -134,6 +134,12 @@ impl Control {
             .map_or(FrameMax::BEFORE_TUNE, |tuned| tuned.frame_max)
     }
 
+    /// How the client says who it is.
+    #[must_use]
+    pub const fn mechanism(&self) -> Mechanism {
+        self.mechanism
+    }
+
     /// Whether the connection is open, so that channels may be.
     #[must_use]
     pub fn is_running(&self) -> bool {

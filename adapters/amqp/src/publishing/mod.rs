@@ -8,6 +8,7 @@ mod routable;
 #[cfg(test)]
 mod tests;
 
+use crate::accounts::{Right, Rights};
 use crate::codec::method::basic;
 use crate::codec::table::TableBuilder;
 use crate::codec::{Content, PropertyList, ReplyCode, ShortString, TableView, Value};
@@ -46,6 +47,8 @@ pub struct Publisher {
     pub host: Arc<VirtualHost>,
     /// The user's name, which `user-id` must be.
     pub user: Arc<str>,
+    /// What the user may do.
+    pub rights: Arc<Rights>,
     /// Where answers go.
     pub replies: Arc<Replies>,
     /// The connection's peer.
@@ -87,6 +90,8 @@ impl Publisher {
             return Err(Fault::new(ReplyCode::NotImplemented, "immediate=true"));
         }
         let exchange = method.exchange.as_str();
+        let rights = &self.rights;
+        rights.check(&self.host, Right::Write, Named::Exchange(exchange))?;
         let spec = self.find_exchange(exchange)?;
         let list = content
             .properties
@@ -94,11 +99,13 @@ impl Publisher {
             .map_err(|fault| refused(format!("invalid message: {fault}")))?;
         self.check(&list)?;
         let keys = Keys::of(method.routing_key.as_str(), list.headers)?;
+        let all_keys = keys.all();
+        rights.check_keys(&self.host, Right::Write, exchange, &all_keys)?;
         if exchange.is_empty() && is_reply_address(method.routing_key.as_str()) {
             return Ok(self.answer(&method.routing_key, content));
         }
         let headers = Headers(&list);
-        let route = self.host.route(exchange, &keys.all(), &headers);
+        let route = self.host.route(exchange, &all_keys, &headers);
         let mut route = route.map_err(|error| self.fault(exchange, error))?;
         let is_unrouted = route.queues.is_empty();
         let refusing = self.withhold(&mut route, before);

@@ -26,6 +26,7 @@ impl World {
         let broker = Broker::open(directory.path(), config, Arc::new(SystemClock)).unwrap();
         let client = broker.anonymous();
         let publisher = Publisher {
+            rights: Rights::unlimited(&"/".into()),
             host: client.virtual_host("/").unwrap(),
             client,
             user: "guest".into(),

@@ -2,6 +2,7 @@
 
 use super::arguments::{arguments_of, type_name};
 use super::{Named, RESERVED_PREFIX, Topology, on_default_exchange, stripped};
+use crate::accounts::Right;
 use crate::codec::method::exchange;
 use crate::codec::table::Value;
 use crate::codec::{ReplyCode, TableView};
@@ -27,7 +28,13 @@ impl Topology {
             return self.check_exchange(name);
         }
         let spec = self.exchange_spec(name, method)?;
-        if name.starts_with(RESERVED_PREFIX) && self.host.exchange(name).is_none() {
+        self.check_right(Right::Configure, Named::Exchange(name))?;
+        let is_new = self.host.exchange(name).is_none();
+        if let Some(alternate) = spec.alternate.as_deref().filter(|_| is_new) {
+            self.check_right(Right::Read, Named::Exchange(name))?;
+            self.check_right(Right::Write, Named::Exchange(alternate))?;
+        }
+        if name.starts_with(RESERVED_PREFIX) && is_new {
             let text =
                 format!("exchange name '{name}' contains reserved prefix '{RESERVED_PREFIX}*'");
             return Err(Fault::new(ReplyCode::AccessRefused, text));
@@ -86,6 +93,7 @@ impl Topology {
             let text = format!("deletion of system {what} not allowed");
             return Err(Fault::new(ReplyCode::AccessRefused, text));
         }
+        self.check_right(Right::Configure, Named::Exchange(name))?;
         let deleted = self
             .client
             .delete_exchange(&self.host, name, method.if_unused);
@@ -137,14 +145,24 @@ impl Topology {
         if source.is_empty() || destination.is_empty() {
             return Err(on_default_exchange());
         }
+        self.check_right(Right::Write, Named::Exchange(&destination))?;
+        self.check_right(Right::Read, Named::Exchange(&source))?;
         self.check_exchange(&source)?;
         self.check_exchange(&destination)?;
+        self.check_bound_key(&source, key)?;
         Ok(Binding {
             source: source.as_ref().into(),
             destination: Destination::Exchange(destination.as_ref().into()),
             key: key.into(),
             arguments: arguments_of(arguments),
         })
+    }
+
+    /// # Errors
+    /// The user may not bind anything to the exchange with that key.
+    pub(super) fn check_bound_key(&self, exchange: &str, key: &str) -> Result<(), Fault> {
+        let rights = &self.rights;
+        rights.check_keys(&self.host, Right::Read, exchange, &[key])
     }
 
     /// # Errors

@@ -12,7 +12,7 @@ pub(crate) enum Named<'a> {
 }
 
 /// `queue 'q' in vhost '/'`
-pub(super) fn describe(host: &VirtualHost, named: Named<'_>) -> String {
+pub(crate) fn describe(host: &VirtualHost, named: Named<'_>) -> String {
     let host = host.name();
     match named {
         Named::Exchange(name) => format!("exchange '{name}' in vhost '{host}'"),

@@ -9,14 +9,13 @@ mod queues;
 #[cfg(test)]
 mod tests;
 
+use crate::accounts::{Right, Rights};
 use crate::codec::ReplyCode;
 use crate::fault::Fault;
 pub(crate) use arguments::{type_name, value_of};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-pub(crate) use faults::{Named, fault};
-
-use faults::describe;
+pub(crate) use faults::{Named, describe, fault};
 use gantry_core::vhosts::{TopologyError, VirtualHost};
 use gantry_core::{Client, LeaseSession};
 use std::borrow::Cow;
@@ -35,17 +34,32 @@ pub struct Topology {
     host: Arc<VirtualHost>,
     /// Whose exclusive queues are.
     connection: LeaseSession,
+    /// What its user may do.
+    rights: Arc<Rights>,
 }
 
 impl Topology {
-    /// Of a connection that has opened `host`.
+    /// Of a connection that has opened `host`, and may do everything.
     #[must_use]
-    pub const fn new(client: Client, host: Arc<VirtualHost>, connection: LeaseSession) -> Self {
+    pub fn new(client: Client, host: Arc<VirtualHost>, connection: LeaseSession) -> Self {
         Self {
             client,
+            rights: Rights::unlimited(host.name()),
             host,
             connection,
         }
+    }
+
+    /// The same of a user who may do no more than that.
+    #[must_use]
+    pub fn limited_to(self, rights: Arc<Rights>) -> Self {
+        Self { rights, ..self }
+    }
+
+    /// # Errors
+    /// The user may not.
+    fn check_right(&self, right: Right, named: Named<'_>) -> Result<(), Fault> {
+        self.rights.check(&self.host, right, named)
     }
 
     /// Deletes what the connection has to itself.

@@ -4,12 +4,14 @@ use super::arguments::{arguments_of, type_name};
 use super::{
     LIFE_MS_MAX, Named, RESERVED_PREFIX, Topology, made_up_name, on_default_exchange, stripped,
 };
+use crate::accounts::Right;
 use crate::codec::method::queue;
 use crate::codec::table::Value;
 use crate::codec::{ReplyCode, ShortString, TableView};
 use crate::fault::Fault;
 use gantry_core::routing::{Binding, Destination};
 use gantry_core::vhosts::{DeleteOnly, QueueSpec, TopologyError, WorkQueue};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// What names of queues begin with that their clients leave to the server.
@@ -56,8 +58,16 @@ impl Topology {
             let text = format!("queue name '{name}' contains reserved prefix '{RESERVED_PREFIX}*'");
             return Err(Fault::new(ReplyCode::AccessRefused, text));
         }
+        self.check_right(Right::Configure, Named::Queue(name))?;
         self.check_arguments(name, table)?;
         self.check_kind(name, method)?;
+        let dead_letters = table.get("x-dead-letter-exchange").and_then(Value::text);
+        if let Some(exchange) = dead_letters
+            && self.host.queue(name).is_none()
+        {
+            self.check_right(Right::Read, Named::Queue(name))?;
+            self.check_right(Right::Write, Named::Exchange(exchange))?;
+        }
         let spec = QueueSpec {
             // What goes with its connection does not outlive a restart.
             is_durable: method.durable && !method.exclusive,
@@ -86,23 +96,35 @@ impl Topology {
         Ok(queue)
     }
 
-    /// The queue of a method that names it, or leaves it to the last declared one.
+    /// The queue of a method that names it, or leaves it to the last declared one, to take
+    /// messages out of.
     ///
     /// # Errors
-    /// As [`Topology::queue`], or none was declared.
+    /// As [`Topology::queue`], none was declared, or the user may not read it.
     pub fn queue_or_last(
         &self,
         name: &ShortString,
         last: Option<&ShortString>,
     ) -> Result<Arc<WorkQueue>, Fault> {
-        match (name.as_str(), last) {
-            ("", None) => {
-                let text = "no previously declared queue";
-                Err(Fault::new(ReplyCode::NotFound, text))
-            }
-            ("", Some(last)) => self.queue(last.as_str()),
-            (name, _) => self.queue(&stripped(name)),
-        }
+        let name = name_or_last(name, last)?;
+        self.check_right(Right::Read, Named::Queue(&name))?;
+        self.queue(&name)
+    }
+
+    /// The queue at one end of a binding, and its name.
+    ///
+    /// # Errors
+    /// What is missing, or the user may not.
+    fn queue_to_bind(
+        &self,
+        name: &str,
+        (exchange, key): (&str, &str),
+    ) -> Result<Arc<WorkQueue>, Fault> {
+        self.check_right(Right::Write, Named::Queue(name))?;
+        self.check_right(Right::Read, Named::Exchange(exchange))?;
+        self.check_exchange(exchange)?;
+        self.check_bound_key(exchange, key)?;
+        self.queue(name)
     }
 
     /// `queue.delete`; one that is not there is deleted. How many messages were ready.
@@ -114,10 +136,8 @@ impl Topology {
         method: &queue::Delete,
         last: Option<&ShortString>,
     ) -> Result<u32, Fault> {
-        let name = match (method.queue.as_str(), last) {
-            ("", _) => self.queue_or_last(&method.queue, last)?.name().to_string(),
-            (name, _) => stripped(name).into_owned(),
-        };
+        let name = name_or_last(&method.queue, last)?;
+        self.check_right(Right::Configure, Named::Queue(&name))?;
         let only = DeleteOnly {
             if_unused: method.if_unused,
             if_empty: method.if_empty,
@@ -157,14 +177,14 @@ impl Topology {
         if exchange.is_empty() {
             return Err(on_default_exchange());
         }
-        self.check_exchange(exchange)?;
-        let queue = self.queue_or_last(&method.queue, last)?;
+        let name = name_or_last(&method.queue, last)?;
         let is_short = method.queue.as_str().is_empty() && method.routing_key.as_str().is_empty();
         let key = if is_short {
-            queue.name()
+            &*name
         } else {
             method.routing_key.as_str()
         };
+        let queue = self.queue_to_bind(&name, (exchange, key))?;
         let binding = to_queue(exchange, &queue, key, method.arguments.view());
         let bound = self
             .client
@@ -186,9 +206,9 @@ impl Topology {
         if exchange.is_empty() {
             return Err(on_default_exchange());
         }
-        self.check_exchange(exchange)?;
-        let queue = self.queue_or_last(&method.queue, last)?;
+        let name = name_or_last(&method.queue, last)?;
         let key = method.routing_key.as_str();
+        let queue = self.queue_to_bind(&name, (exchange, key))?;
         let binding = to_queue(exchange, &queue, key, method.arguments.view());
         let unbound = self
             .client
@@ -227,6 +247,22 @@ impl Topology {
             ));
         }
         Ok(())
+    }
+}
+
+/// # Errors
+/// It is left to the last declared queue, and none was.
+fn name_or_last<'a>(
+    name: &'a ShortString,
+    last: Option<&'a ShortString>,
+) -> Result<Cow<'a, str>, Fault> {
+    match (name.as_str(), last) {
+        ("", None) => {
+            let text = "no previously declared queue";
+            Err(Fault::new(ReplyCode::NotFound, text))
+        }
+        ("", Some(last)) => Ok(last.as_str().into()),
+        (name, _) => Ok(stripped(name)),
     }
 }
 
