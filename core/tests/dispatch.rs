@@ -238,12 +238,16 @@ fn a_single_active_consumer_is_followed_by_the_next() {
 fn who_does_not_acknowledge_is_done_with_what_was_sent() {
     let world = World::new(&[]);
     let session = world.client.lease_session();
-    let taker = world.taker_of(Some(0), 0, true, session);
+    let taker = world.taker_of(Some(1), 0, true, session);
     world.publish(0..300);
     assert_eq!(taker.has(), (0..300).collect::<Vec<_>>());
     assert_eq!(world.counts(), (0, 0));
+    let stopped = world.taker_of(Some(0), 0, true, world.client.lease_session());
     world.end(&taker);
-    assert_eq!(world.counts(), (0, 0));
+    world.publish(300..301);
+    assert!(stopped.has().is_empty(), "a limit that is full stops it");
+    world.end(&stopped);
+    assert_eq!(world.counts(), (1, 0));
 }
 
 #[test]

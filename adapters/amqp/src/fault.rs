@@ -23,6 +23,18 @@ impl Fault {
         }
     }
 
+    /// Nothing, where it only says that something is missing that was to go.
+    ///
+    /// # Errors
+    /// Any other fault.
+    pub(crate) fn unless_missing<T>(outcome: Result<T, Self>) -> Result<Option<T>, Self> {
+        match outcome {
+            Ok(done) => Ok(Some(done)),
+            Err(fault) if fault.code == ReplyCode::NotFound => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
     /// What it ends.
     #[must_use]
     pub const fn scope(&self) -> Scope {

@@ -1,7 +1,7 @@
 //! Topics from which AMQP's queues are fed: what any protocol produces to the topic of an exchange
 //! reaches the queues bound to it, and what is produced to a topic of a queue's name that queue.
 
-use super::produce::Further;
+use super::produce::{Further, without_deleted};
 use super::shared::Shared;
 use super::topics::Topic;
 use crate::Error;
@@ -50,7 +50,8 @@ impl Shared {
         for record in &records {
             let record = record.map_err(|error| unreadable(&error))?;
             let mut message = message_of_view(&record);
-            let queues = self.fed(feed, &message);
+            let mut queues = self.fed(feed, &message);
+            queues.retain(|queue| queue.topic().queue(queue.queue_for(None)).is_ok());
             let Some((first, others)) = queues.split_first() else {
                 continue;
             };
@@ -70,7 +71,7 @@ impl Shared {
 pub(super) fn further(queues: &[Arc<WorkQueue>]) -> Result<Further, Error> {
     let queues = queues.iter();
     let queues = queues.map(|queue| queue.topic().queue(queue.queue_for(None)));
-    queues.collect()
+    without_deleted(queues)
 }
 
 fn unreadable(error: &BatchError) -> Error {

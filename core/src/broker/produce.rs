@@ -357,7 +357,7 @@ pub(super) type Further = SmallVec<[Arc<Queue>; 1]>;
 /// The further queues of a record that goes to `own`.
 fn further_queues(own: &Queue, also: &[(Arc<Topic>, QueueId)]) -> Result<Further, Error> {
     let queues = also.iter().map(|(topic, id)| topic.queue(*id));
-    let queues = queues.collect::<Result<Further, Error>>()?;
+    let queues = without_deleted(queues)?;
     let numbers = queues.iter().map(|queue| queue.number());
     let mut numbers: SmallVec<[u32; 8]> = numbers.chain([own.number()]).collect();
     numbers.sort_unstable();
@@ -366,6 +366,18 @@ fn further_queues(own: &Queue, also: &[(Arc<Topic>, QueueId)]) -> Result<Further
         return Err(Error::Invalid("a queue is named twice".to_owned()));
     }
     Ok(queues)
+}
+
+/// Those that are there: a message goes to the others although one has gone meanwhile.
+///
+/// # Errors
+/// [`Error::QueueNotFound`].
+pub(super) fn without_deleted(
+    queues: impl Iterator<Item = Result<Arc<Queue>, Error>>,
+) -> Result<Further, Error> {
+    let is_there =
+        |queue: &Result<Arc<Queue>, Error>| !matches!(queue, Err(Error::TopicNotFound(_)));
+    queues.filter(is_there).collect()
 }
 
 impl Pending {

@@ -1,6 +1,6 @@
 //! Topics as handles: looked up once, then used without a name.
 
-use crate::model::{QueueId, QueueOffset, TopicName, TopicRules, TopicSpec};
+use crate::model::{EXCHANGE, QueueId, QueueOffset, TopicName, TopicRules, TopicSpec};
 use crate::queue::Queue;
 use crate::state::{Bounds, Command, State, TopicState};
 use crate::traffic::Traffic;
@@ -230,7 +230,28 @@ impl Client {
             return Err(Error::TopicNotFound(name.clone()));
         }
         let queues = queues.unwrap_or(self.shared.config.topics.default_queues);
-        match self.create_topic(name, TopicSpec::with_queues(queues)) {
+        self.create_or_find(name, TopicSpec::with_queues(queues))
+    }
+
+    /// The topic for what is published to the exchange of its name; made with one queue.
+    ///
+    /// # Errors
+    /// As [`Client::topic_or_create`].
+    pub fn exchange_topic(&self, name: &TopicName) -> Result<Arc<Topic>, Error> {
+        if let Some(topic) = self.topic(name.as_str()) {
+            return Ok(topic);
+        }
+        if !self.auto_create_topics() {
+            return Err(Error::TopicNotFound(name.clone()));
+        }
+        let mut spec = TopicSpec::with_queues(1);
+        let mark = (EXCHANGE.to_owned(), true.to_string());
+        spec.attributes.extend([mark]);
+        self.create_or_find(name, spec)
+    }
+
+    fn create_or_find(&self, name: &TopicName, spec: TopicSpec) -> Result<Arc<Topic>, Error> {
+        match self.create_topic(name, spec) {
             Err(Error::AlreadyExists(_)) => self
                 .topic(name.as_str())
                 .ok_or_else(|| Error::TopicNotFound(name.clone())),

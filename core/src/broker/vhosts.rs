@@ -3,7 +3,7 @@
 
 use super::Topic;
 use crate::leases::LeaseSession;
-use crate::model::{GroupName, TopicName, TopicSpec, WORK_QUEUE};
+use crate::model::{EXCHANGE, GroupName, TopicName, TopicSpec, WORK_QUEUE};
 use crate::routing::{Binding, Destination, ExchangeKind, ExchangeSpec, Removed};
 use crate::state::Command;
 use crate::vhosts::{
@@ -53,7 +53,8 @@ impl Client {
             return Some(known);
         }
         let topic = self.topic(exchange_topic(host.name(), name)?.as_str())?;
-        if topic.rules().is_work_queue {
+        // What AMQP itself has published to is gone with its exchange.
+        if topic.rules().is_work_queue || topic.spec().attributes.contains_key(EXCHANGE) {
             return None;
         }
         let spec = ExchangeSpec::durable(ExchangeKind::Topic);

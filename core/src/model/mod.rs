@@ -11,7 +11,7 @@ mod topic;
 pub use message::{Header, Message, Properties, PropertyError, Record, SysFlag};
 pub use name::{GroupName, NameError, TopicName};
 pub use offset::{OffsetRange, PhysicalOffset, QueueId, QueueOffset};
-pub(crate) use rules::WORK_QUEUE;
+pub(crate) use rules::{EXCHANGE, WORK_QUEUE};
 pub use rules::{KeptFor, TopicRules};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 pub use topic::{Permission, TopicSpec};

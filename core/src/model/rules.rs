@@ -24,6 +24,8 @@ pub struct TopicRules {
 
 /// The setting by which the broker knows the topics of work queues that it has made.
 pub(crate) const WORK_QUEUE: &str = "gantry.work.queue";
+/// `true`: the topic was made for what AMQP publishes to the exchange of its name.
+pub(crate) const EXCHANGE: &str = "gantry.exchange";
 
 /// How long messages are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

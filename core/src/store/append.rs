@@ -395,9 +395,9 @@ impl Store {
 
     /// Gives a record its place, and before it those ahead of it, unless it is a duplicate.
     fn place(&self, tail: &mut Tail, record: Pending, now: Timestamp) -> Result<Placed, Error> {
-        let deleted = record.own_queues().find(|queue| queue.is_deleted());
-        if let Some(queue) = deleted {
-            return Err(Error::TopicNotFound(queue.topic().clone()));
+        // Further queues and records ahead may be of queues that have gone: nobody reads them.
+        if record.queue.is_deleted() {
+            return Err(Error::TopicNotFound(record.queue.topic().clone()));
         }
         let position = tail.position;
         let Some(stamp) = record.facts.producer else {

@@ -43,6 +43,10 @@ impl Credit {
         self.left.fetch_add(limit - before, Ordering::AcqRel);
     }
 
+    fn is_left(&self) -> bool {
+        self.left.load(Ordering::Acquire) > 0
+    }
+
     /// So many messages more may be on their way.
     pub fn give(&self, count: u32) {
         self.left.fetch_add(count.into(), Ordering::AcqRel);
@@ -93,7 +97,7 @@ pub struct Consumer {
     /// Its messages are done when they are sent, and only take room.
     pub is_unacknowledged: bool,
     /// For messages until they are acknowledged: the consumer's own, and what it shares with
-    /// others.
+    /// others. Of one that does not acknowledge, those that stop it as long as nothing is left.
     pub credits: Vec<Arc<Credit>>,
     /// For messages until they are sent, so that a slow peer's do not pile up.
     pub room: Arc<Credit>,
@@ -109,7 +113,13 @@ impl Consumer {
         if !self.room.take() {
             return false;
         }
-        if self.is_unacknowledged || self.take_credit() {
+        let may_have = if self.is_unacknowledged {
+            // They count against nobody's limit, and a full one stops them.
+            self.credits.iter().all(|credit| credit.is_left())
+        } else {
+            self.take_credit()
+        };
+        if may_have {
             return true;
         }
         self.room.give(1);

@@ -53,8 +53,8 @@ impl QueueSpec {
     /// What was declared is another queue.
     pub(super) fn check_same(&self, declared: &Self) -> Result<(), Inequivalent> {
         let flags = [
-            ("durable", declared.is_durable, self.is_durable),
             ("exclusive", declared.is_exclusive, self.is_exclusive),
+            ("durable", declared.is_durable, self.is_durable),
             ("auto_delete", declared.is_auto_delete, self.is_auto_delete),
         ];
         for (argument, received, current) in flags {

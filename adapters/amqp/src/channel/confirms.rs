@@ -56,10 +56,11 @@ impl Outcomes {
                 };
                 ack.into()
             } else {
+                // With RabbitMQ's bits, which say nothing: all before it are answered.
                 let nack = basic::Nack {
                     delivery_tag,
-                    multiple,
-                    requeue: false,
+                    multiple: true,
+                    requeue: true,
                 };
                 nack.into()
             };

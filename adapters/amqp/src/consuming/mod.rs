@@ -11,17 +11,18 @@ pub use replies::{REPLY_TO, Replies, is_reply_address};
 
 use crate::Output;
 use crate::codec::method::basic;
-use crate::codec::{ContentMethod, FrameMax, ReplyCode, ShortString, write_content};
+use crate::codec::{ContentMethod, FrameMax, ReplyCode, ShortString, Value, write_content};
 use crate::fault::Fault;
 use crate::message::Delivered;
 use crate::registry::OpenConsumer;
-use crate::topology::{Named, fault, made_up_name};
+use crate::topology::{Named, fault, made_up_name, type_name};
 use gantry_core::record::RecordView;
 use gantry_core::vhosts::{Consumer, Credit, Dealt, Death, VirtualHost, WorkQueue};
 use gantry_core::{Client, LeaseReceipt, LeaseSession};
 use outbox::Slot;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use unsettled::Deliveries;
 pub use unsettled::{Taken, Unsettled};
 
@@ -66,6 +67,8 @@ pub struct Consuming {
     is_limited: bool,
     /// Who consumes answers, and at which address.
     reply_consumer: Option<(ShortString, ShortString)>,
+    /// How often all were dispatched.
+    turns: AtomicUsize,
 }
 
 impl Consuming {
@@ -82,6 +85,7 @@ impl Consuming {
             credit: Credit::of(None),
             is_limited: false,
             reply_consumer: None,
+            turns: AtomicUsize::new(0),
         }
     }
 
@@ -159,13 +163,14 @@ impl Consuming {
             return Err(Fault::new(ReplyCode::NotImplemented, text));
         }
         let tag = self.new_tag(method)?;
-        let priority = method.arguments.view().get("x-priority");
-        let priority = priority.and_then(|value| i32::try_from(value.integer()?).ok());
+        let priority = self.priority(method, &queue)?;
+        let own = (!method.no_ack).then(|| Credit::of(self.prefetch));
+        let credits = own.into_iter().chain([Arc::clone(&self.credit)]).collect();
         let consumer = Arc::new(Consumer {
             session: self.session,
-            priority: priority.unwrap_or(0),
+            priority,
             is_unacknowledged: method.no_ack,
-            credits: vec![Credit::of(self.prefetch), Arc::clone(&self.credit)],
+            credits,
             room: Arc::clone(&self.shared.room),
             is_exclusive: method.exclusive,
             mailbox: Arc::new(Slot {
@@ -209,6 +214,39 @@ impl Consuming {
             let text = "fast reply consumer does not exist";
             Fault::new(ReplyCode::PreconditionFailed, text)
         })
+    }
+
+    /// What the arguments say, of which RabbitMQ knows three.
+    fn priority(&self, method: &basic::Consume, queue: &WorkQueue) -> Result<i32, Fault> {
+        let arguments = method.arguments.view();
+        let (queue, host) = (queue.name(), self.shared.host.name());
+        let refuse = |name: &str, why: String| {
+            let text = format!("invalid arg '{name}' for queue '{queue}' in vhost '{host}'{why}");
+            Err(Fault::new(ReplyCode::PreconditionFailed, text))
+        };
+        if arguments.get("x-stream-offset").is_some() {
+            let why = " of queue type rabbit_classic_queue";
+            return refuse("x-stream-offset", why.to_owned());
+        }
+        if let Some(value) = arguments.get("x-cancel-on-ha-failover")
+            && !matches!(value, Value::Bool(_))
+        {
+            let why = format!(": {{unacceptable_type,{}}}", type_name(value));
+            return refuse("x-cancel-on-ha-failover", why);
+        }
+        let Some(value) = arguments.get("x-priority") else {
+            return Ok(0);
+        };
+        match value.integer() {
+            Some(number) => {
+                let most = i64::from(i32::MAX);
+                Ok(i32::try_from(number.clamp(-most, most)).unwrap_or(0))
+            }
+            None => {
+                let why = format!(": \"expected integer, got {}\"", type_name(value));
+                refuse("x-priority", why)
+            }
+        }
     }
 
     fn new_tag(&self, method: &basic::Consume) -> Result<ShortString, Fault> {
@@ -527,8 +565,12 @@ impl Consuming {
         queues.any(|(known, _)| Arc::ptr_eq(known, queue))
     }
 
+    /// Lets messages come to all consumers, each time another one first: they share what there is.
     fn dispatch_all(&self) -> Result<(), Fault> {
-        for (queue, _) in self.consumers.values() {
+        let turn = self.turns.fetch_add(1, Ordering::Relaxed);
+        let first = turn.checked_rem(self.consumers.len()).unwrap_or(0);
+        let queues = self.consumers.values().map(|(queue, _)| queue);
+        for queue in queues.clone().skip(first).chain(queues.take(first)) {
             self.shared.client.dispatch(queue)?;
         }
         Ok(())

@@ -31,13 +31,14 @@ struct Entry {
     items: usize,
     is_refused: bool,
     reply: Option<(ShortString, Delivered)>,
-    /// Where it went nowhere, and its publisher wants it back.
-    unrouted: Option<Box<Unrouted>>,
+    is_unrouted: bool,
+    /// Whose publisher wants it back if it goes nowhere.
+    mandatory: Option<Box<Mandatory>>,
 }
 
 /// A mandatory message.
 #[derive(Debug)]
-struct Unrouted {
+struct Mandatory {
     method: basic::Publish,
     content: Content,
 }
@@ -75,14 +76,15 @@ impl Batch {
             letters,
             reply,
         } = routed;
-        let returns = method.mandatory && is_unrouted;
+        let is_mandatory = method.mandatory;
         self.entries.push(Entry {
             channel,
             tag,
             items: items.len(),
             is_refused,
             reply,
-            unrouted: returns.then(|| Box::new(Unrouted { method, content })),
+            is_unrouted,
+            mandatory: is_mandatory.then(|| Box::new(Mandatory { method, content })),
         });
         self.items.extend(items);
         self.letters.extend(letters);
@@ -130,8 +132,11 @@ impl Batch {
         let mut stored = Stored::default();
         for mut entry in self.entries.drain(..) {
             let receipt = last_of(receipts.by_ref().take(entry.items));
-            if let Some(unrouted) = &entry.unrouted {
-                unrouted.write(entry.channel, limit, out);
+            let has_gone = matches!(receipt, Some(Err(Error::TopicNotFound(_))));
+            if let Some(mandatory) = &entry.mandatory
+                && (entry.is_unrouted || has_gone)
+            {
+                mandatory.write(entry.channel, limit, out);
             }
             if let Some((address, answer)) = entry.reply.take() {
                 replies.send(&address, answer);
@@ -174,6 +179,8 @@ fn last_of(
 impl Stored {
     fn put(&mut self, entry: &Entry, receipt: Option<Result<Receipt, Error>>) {
         let Entry { channel, tag, .. } = *entry;
+        // A queue that has gone meanwhile has taken it with it.
+        let receipt = receipt.filter(|receipt| !matches!(receipt, Err(Error::TopicNotFound(_))));
         let is_kept = !entry.is_refused && !matches!(receipt, Some(Err(_)));
         match (tag, receipt) {
             (None, Some(Err(error))) => self.failed.push((channel, error.into())),
@@ -189,7 +196,7 @@ impl Stored {
     }
 }
 
-impl Unrouted {
+impl Mandatory {
     fn write(&self, channel: u16, limit: FrameMax, out: &mut impl Output) {
         let method = basic::Return {
             reply_code: ReplyCode::NoRoute.number(),

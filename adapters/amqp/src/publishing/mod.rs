@@ -211,6 +211,11 @@ impl Publisher {
         delay: i64,
         route: Route,
     ) -> Result<Routed, Fault> {
+        let most = self.client.config().timers.delay_ms_max;
+        if delay.unsigned_abs() > most {
+            let text = format!("invalid {DELAY} '{delay}': {{value_too_large,{delay}}}");
+            return Err(refused(text));
+        }
         let mut headers = TableBuilder::new();
         headers.copy_without(table(list.headers), &[DELAY]);
         headers.put(DELAY, Value::I64(-delay));
@@ -283,7 +288,7 @@ fn item_of(
     priority: Option<u8>,
 ) -> Result<Routed, Fault> {
     let home = match route.home {
-        Home::Topic(name) => client.topic_or_create(&name, Some(1)).ok(),
+        Home::Topic(name) => client.exchange_topic(&name).ok(),
         Home::Queue => None,
     };
     let queues = route.queues;

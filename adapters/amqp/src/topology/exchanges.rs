@@ -129,7 +129,10 @@ impl Topology {
             to,
             method.routing_key.as_str(),
             method.arguments.view(),
-        )?;
+        );
+        let Some(binding) = Fault::unless_missing(binding)? else {
+            return Ok(());
+        };
         let unbound = self.client.unbind(&self.host, &binding, None);
         unbound.map_err(|error| self.fault(Named::Exchange(source), error))
     }

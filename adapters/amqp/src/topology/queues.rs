@@ -208,7 +208,10 @@ impl Topology {
         }
         let name = name_or_last(&method.queue, last)?;
         let key = method.routing_key.as_str();
-        let queue = self.queue_to_bind(&name, (exchange, key))?;
+        let queue = self.queue_to_bind(&name, (exchange, key));
+        let Some(queue) = Fault::unless_missing(queue)? else {
+            return Ok(());
+        };
         let binding = to_queue(exchange, &queue, key, method.arguments.view());
         let unbound = self
             .client

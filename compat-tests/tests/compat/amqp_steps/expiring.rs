@@ -91,7 +91,6 @@ fn death<'a>(death: &TableView<'a>) -> (i64, &'a str, &'a str) {
 }
 
 #[test]
-#[ignore = "finding 8: a get does not look at what expires next"]
 fn step_26_messages_expire_at_the_head_of_their_queue() {
     let Some(broker) = Broker::start() else {
         return;
@@ -464,7 +463,6 @@ fn is_there(client: &mut Client, queue: &str) -> bool {
 }
 
 #[test]
-#[ignore = "finding 10: a publish that meets the expiry is nacked"]
 fn step_31_a_queue_that_nobody_uses_expires() {
     let Some(broker) = Broker::start() else {
         return;
@@ -487,7 +485,6 @@ fn step_31_a_queue_that_nobody_uses_expires() {
 }
 
 #[test]
-#[ignore = "finding 10: a publish that meets the expiry is nacked"]
 fn step_31_declaring_asking_and_consuming_are_uses() {
     let Some(broker) = Broker::start() else {
         return;

@@ -125,7 +125,6 @@ fn step_27_new_messages_may_be_rejected_instead() {
 }
 
 #[test]
-#[ignore = "finding 9: both bits are 0"]
 fn step_27_the_nack_of_a_full_queue_is_rabbitmqs() {
     let Some(broker) = Broker::start() else {
         return;

