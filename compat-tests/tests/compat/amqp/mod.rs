@@ -5,5 +5,7 @@
 mod clients;
 mod crash;
 mod fed;
+mod interop;
 mod lapin;
 mod session;
+mod tutorials;
