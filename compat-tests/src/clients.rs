@@ -182,7 +182,7 @@ pub fn rocketmq_tool(jvm: Jvm, class: &str) -> Command {
     command
 }
 
-/// A Python client; `library` is `confluent`, `kafka-python`, `pika` or `rocketmq`.
+/// A Python client; `library` is one of those in `client.py`.
 #[must_use]
 pub fn python(library: &str) -> Command {
     let mut command = Command::new(Installed::Python.directory().join("bin/python"));

@@ -7,6 +7,7 @@ import sys
 from lines import tell
 
 MODULES = {
+    "aio-pika": "with_aio_pika",
     "confluent": "with_confluent",
     "kafka-python": "with_kafka_python",
     "pika": "with_pika",

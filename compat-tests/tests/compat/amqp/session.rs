@@ -14,6 +14,8 @@ use std::time::Duration;
 /// A stock client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// Python's for asyncio.
+    AioPika,
     /// JavaScript's.
     Amqplib,
     /// RabbitMQ's own for Go.
@@ -34,7 +36,7 @@ impl Kind {
             Self::Go => &[Installed::GoAmqp],
             Self::Java => &[Installed::JavaAmqp],
             Self::Lapin => &[],
-            Self::Pika => &[Installed::Python],
+            Self::AioPika | Self::Pika => &[Installed::Python],
         };
         ready(needed).unwrap()
     }
@@ -75,6 +77,7 @@ impl Session {
             process(library, command)
         };
         let link = match kind {
+            Kind::AioPika => python("aio-pika"),
             Kind::Amqplib => process("amqplib", clients::amqp_node()),
             Kind::Go => process("amqp091-go", clients::amqp_go()),
             Kind::Java => process("amqp-client", clients::amqp_java()),

@@ -22,6 +22,7 @@ macro_rules! tutorials {
 }
 
 tutorials! {
+    aio_pika: Kind::AioPika,
     amqplib: Kind::Amqplib,
     go: Kind::Go,
     java: Kind::Java,
