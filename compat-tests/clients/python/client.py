@@ -8,12 +8,14 @@ from lines import tell
 
 MODULES = {
     "aio-pika": "with_aio_pika",
+    "celery": "with_celery",
     "confluent": "with_confluent",
     "kafka-python": "with_kafka_python",
+    "kombu": "with_kombu",
     "pika": "with_pika",
     "rocketmq": "with_rocketmq",
 }
-VERBS = ("produce", "consume", "stream", "push", "dump", "session")
+VERBS = ("produce", "consume", "stream", "push", "dump", "session", "worker", "call")
 
 
 def main() -> None:
