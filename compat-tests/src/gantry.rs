@@ -28,6 +28,7 @@ const LISTENERS: &[(&str, &str)] = &[
     ("namesrv", "namesrv.listen"),
     ("remoting", "remoting.listen"),
     ("vip", "remoting.vip_listen"),
+    ("management", "management.listen"),
     ("admin", "admin.listen"),
 ];
 /// Enough for any test: segments are allocated whole, a spare one ahead, and many servers run at

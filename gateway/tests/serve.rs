@@ -14,7 +14,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 
-const LISTENERS: [&str; 6] = ["admin", "amqp", "kafka", "namesrv", "remoting", "vip"];
+const LISTENERS: [&str; 7] = [
+    "admin",
+    "amqp",
+    "kafka",
+    "management",
+    "namesrv",
+    "remoting",
+    "vip",
+];
 
 fn gantry() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gantry"));
@@ -36,6 +44,7 @@ fn serve_command(home: &Path, settings: &[&str]) -> Command {
         "namesrv.listen",
         "remoting.listen",
         "remoting.vip_listen",
+        "management.listen",
         "admin.listen",
     ] {
         command.arg("--set").arg(format!("{key}=127.0.0.1:0"));

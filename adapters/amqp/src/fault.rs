@@ -35,6 +35,18 @@ impl Fault {
         }
     }
 
+    /// Its number and name.
+    #[must_use]
+    pub const fn code(&self) -> ReplyCode {
+        self.code
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// What it ends.
     #[must_use]
     pub const fn scope(&self) -> Scope {

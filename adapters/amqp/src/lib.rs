@@ -13,6 +13,7 @@ pub mod consuming;
 pub mod control;
 mod fault;
 pub mod message;
+pub mod operators;
 mod output;
 pub mod publishing;
 pub mod registry;

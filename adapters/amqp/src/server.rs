@@ -7,7 +7,7 @@ use crate::control::{Credentials, Settings};
 use crate::publishing::AmqpQueueProtocol;
 use crate::registry::Registry;
 use gantry_core::Client;
-use gantry_core::model::Clock;
+use gantry_core::model::{Clock, Timestamp};
 use gantry_core::vhosts::TopologyError;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -62,6 +62,12 @@ impl Server {
     #[must_use]
     pub const fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// The time, as the endpoint takes it.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// The endpoint's settings.

@@ -38,6 +38,7 @@ pub(crate) struct Config {
     pub(crate) remoting: Remoting,
     pub(crate) kafka: Kafka,
     pub(crate) amqp: Amqp,
+    pub(crate) management: Management,
     pub(crate) admin: Admin,
 }
 
@@ -152,6 +153,14 @@ pub(crate) struct Amqp {
     pub(crate) protocol: gantry_amqp::Config,
 }
 
+/// RabbitMQ's management API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Management {
+    pub(crate) listen: SocketAddr,
+    pub(crate) protocol: gantry_management::Config,
+}
+
 /// What operators ask over HTTP: `/healthz` and `/metrics`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -186,6 +195,7 @@ impl Default for Config {
             remoting: Remoting::default(),
             kafka: Kafka::default(),
             amqp: Amqp::default(),
+            management: Management::default(),
             admin: Admin::default(),
         }
     }
@@ -197,6 +207,15 @@ impl Default for Amqp {
             listen: loopback(5672),
             tls: crate::tls::Config::default(),
             protocol: gantry_amqp::Config::default(),
+        }
+    }
+}
+
+impl Default for Management {
+    fn default() -> Self {
+        Self {
+            listen: loopback(15_672),
+            protocol: gantry_management::Config::default(),
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::tls::Gate;
 use anyhow::{Context, Result};
 use gantry_core::Broker;
 use gantry_core::model::{Clock, SystemClock};
+use gantry_management::{Listening, Management};
 use gantry_remoting::BrokerRole;
 use gantry_remoting::acl::Acl;
 use gantry_remoting::nameserver::{Advertised, KvTables, NameServer};
@@ -71,6 +72,28 @@ impl Endpoints {
             endpoints.namesrv = Some(names);
         }
         Ok(endpoints)
+    }
+
+    /// What the management API is of, when there is a broker.
+    pub(crate) fn management(
+        &self,
+        config: &Config,
+        bound: &[(Bound, SocketAddr)],
+    ) -> Option<Arc<Management>> {
+        let amqp = Arc::clone(&self.broker.as_ref()?.amqp);
+        let listening = bound.iter().filter_map(|(bound, address)| {
+            let protocol = match bound {
+                Bound::Amqp => "amqp",
+                Bound::Management => "http",
+                _ => return None,
+            };
+            Some(Listening {
+                protocol,
+                address: *address,
+            })
+        });
+        let protocol = config.management.protocol.clone();
+        Some(Management::new(amqp, protocol, listening.collect()))
     }
 
     fn name_server(

@@ -18,6 +18,7 @@ pub(crate) enum Bound {
     Vip,
     Kafka,
     Amqp,
+    Management,
     Admin,
 }
 
@@ -30,6 +31,7 @@ impl Bound {
             Self::Vip => "vip",
             Self::Kafka => "kafka",
             Self::Amqp => "amqp",
+            Self::Management => "management",
             Self::Admin => "admin",
         }
     }
@@ -58,6 +60,8 @@ impl Listeners {
             sockets.push((Bound::Vip, vip));
             sockets.push((Bound::Kafka, bind("kafka.listen", config.kafka.listen)?));
             sockets.push((Bound::Amqp, bind("amqp.listen", config.amqp.listen)?));
+            let management = bind("management.listen", config.management.listen)?;
+            sockets.push((Bound::Management, management));
         }
         sockets.push((Bound::Admin, bind("admin.listen", config.admin.listen)?));
         Ok(Self { sockets })

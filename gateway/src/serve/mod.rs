@@ -108,6 +108,11 @@ async fn run(
                 };
                 accepting.spawn(admin::serve(socket, watched, config.admin.clone()));
             }
+            (Bound::Management, socket) => {
+                if let Some(management) = endpoints.management(config, &bound) {
+                    accepting.spawn(gantry_management::serve(socket, management));
+                }
+            }
             listener => {
                 accepting.spawn(workers.accept(listener));
             }

@@ -221,7 +221,7 @@ async fn serve(
             admit_and_run(gate, stream, (bound, peer), protocol, limits, shutdown).await;
         }
         // Served where it is accepted.
-        (Bound::Admin, _, _) => {}
+        (Bound::Admin | Bound::Management, _, _) => {}
         (Bound::NameServer | Bound::Remoting | Bound::Vip | Bound::Kafka | Bound::Amqp, _, _) => {}
     }
 }

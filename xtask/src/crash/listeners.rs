@@ -4,12 +4,13 @@ use anyhow::{Context as _, Result};
 use std::net::{Ipv4Addr, TcpListener};
 
 /// Settings of the listeners.
-const KEYS: [&str; 6] = [
+const KEYS: [&str; 7] = [
     "amqp.listen",
     "kafka.listen",
     "namesrv.listen",
     "remoting.listen",
     "remoting.vip_listen",
+    "management.listen",
     "admin.listen",
 ];
 /// Below where Linux takes the ports of outgoing connections from. A client that connects again

@@ -22,6 +22,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("gantry-kafka", &["gantry-core", "gantry-connection"]),
     ("gantry-amqp", &["gantry-core", "gantry-connection"]),
+    // RabbitMQ's management of what AMQP's endpoint serves.
+    (
+        "gantry-management",
+        &["gantry-core", "gantry-connection", "gantry-amqp"],
+    ),
     (
         "gantry",
         &[
@@ -31,6 +36,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "gantry-remoting-protocol",
             "gantry-kafka",
             "gantry-amqp",
+            "gantry-management",
         ],
     ),
     ("mqload", &["gantry-remoting-protocol"]),

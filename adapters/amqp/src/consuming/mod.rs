@@ -617,13 +617,8 @@ fn text(bytes: &bytes::Bytes) -> ShortString {
     ShortString::cut(&String::from_utf8_lossy(bytes))
 }
 
-/// A message as it is delivered.
-fn deliver(
-    queue: &WorkQueue,
-    consumer_tag: &ShortString,
-    tag: u64,
-    dealt: &Dealt,
-) -> (Delivered, basic::Deliver) {
+/// A queue's message as AMQP's clients get it.
+pub(crate) fn delivered_of(queue: &WorkQueue, dealt: &Dealt) -> Delivered {
     let record = RecordView::parse(&dealt.message.bytes);
     let mut delivered = match &record {
         Ok(record) => Delivered::of(&record.to_message(), record.topic()),
@@ -633,6 +628,17 @@ fn deliver(
     if queue.rules().is_quorum {
         delivered.count_returns(dealt.attempt.saturating_sub(1));
     }
+    delivered
+}
+
+/// A message as it is delivered.
+fn deliver(
+    queue: &WorkQueue,
+    consumer_tag: &ShortString,
+    tag: u64,
+    dealt: &Dealt,
+) -> (Delivered, basic::Deliver) {
+    let delivered = delivered_of(queue, dealt);
     let method = basic::Deliver {
         consumer_tag: consumer_tag.clone(),
         delivery_tag: tag,

@@ -1,0 +1,63 @@
+//! All routes, by what they are about.
+
+mod bindings;
+mod connections;
+mod definitions;
+mod exchanges;
+mod health;
+mod messages;
+mod overview;
+mod permissions;
+mod queues;
+mod users;
+mod vhosts;
+
+use crate::refusal::Refusal;
+use crate::server::Management;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
+
+/// All of them.
+pub(crate) fn all(management: Arc<Management>) -> Router {
+    let body_bytes_max = management.config.body_bytes_max;
+    Router::new()
+        .merge(overview::routes())
+        .merge(health::routes())
+        .merge(vhosts::routes())
+        .merge(users::routes())
+        .merge(permissions::routes())
+        .merge(exchanges::routes())
+        .merge(queues::routes())
+        .merge(messages::routes())
+        .merge(bindings::routes())
+        .merge(connections::routes())
+        .merge(definitions::routes())
+        .fallback(|| async { Refusal::not_found() })
+        .layer(DefaultBodyLimit::max(body_bytes_max))
+        .with_state(management)
+}
+
+/// The answer to a PUT.
+fn put(is_new: bool) -> Response {
+    let status = if is_new {
+        StatusCode::CREATED
+    } else {
+        StatusCode::NO_CONTENT
+    };
+    status.into_response()
+}
+
+/// The answer to a DELETE.
+///
+/// # Errors
+/// It was not there.
+fn deleted(was_there: bool) -> Result<Response, Refusal> {
+    if was_there {
+        Ok(StatusCode::NO_CONTENT.into_response())
+    } else {
+        Err(Refusal::not_found())
+    }
+}

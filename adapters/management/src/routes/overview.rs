@@ -1,0 +1,231 @@
+//! The broker as a whole.
+
+use crate::caller::Caller;
+use crate::describe::{Depth, NODE, message_stats};
+use crate::query::Query;
+use crate::refusal::Refusal;
+use crate::server::{Listening, Management};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+/// The RabbitMQ whose API this is. Tools look at it to know what they may ask.
+pub(super) const API_VERSION: &str = "3.10.8";
+const EXCHANGE_KINDS: [&str; 6] = [
+    "direct",
+    "fanout",
+    "headers",
+    "topic",
+    "x-consistent-hash",
+    "x-delayed-message",
+];
+const FEATURE_FLAGS: [&str; 4] = [
+    "drop_unroutable_metric",
+    "implicit_default_bindings",
+    "quorum_queue",
+    "virtual_host_metadata",
+];
+
+pub(super) fn routes() -> Router<Arc<Management>> {
+    Router::new()
+        .route("/api/overview", get(overview))
+        .route("/api/cluster-name", get(cluster_name))
+        .route("/api/nodes", get(nodes))
+        .route("/api/nodes/{name}", get(node))
+        .route("/api/extensions", get(extensions))
+        .route("/api/feature-flags", get(feature_flags))
+        .route("/api/auth", get(auth))
+        .route("/api/whoami", get(whoami))
+        .route("/", get(front))
+}
+
+async fn front() -> &'static str {
+    "Gantry's management API, with RabbitMQ's paths below /api\n"
+}
+
+async fn overview(
+    State(management): State<Arc<Management>>,
+    caller: Caller,
+    query: Query,
+) -> Response {
+    let hosts = caller.vhosts();
+    let depth = hosts.iter().map(|host| management.depth_of(host));
+    let depth = depth.fold(Depth::default(), |sum, one| Depth {
+        ready: sum.ready + one.ready,
+        unacknowledged: sum.unacknowledged + one.unacknowledged,
+    });
+    let mut queue_totals = Map::new();
+    depth.write(&mut queue_totals);
+    let registry = management.amqp.registry();
+    let seen = registry.connections().into_iter();
+    let seen = seen.filter(|connection| caller.is_monitor() || *connection.user == caller.name);
+    let (mut connections, mut channels, mut consumers) = (0_u64, 0, 0);
+    for connection in seen {
+        connections += 1;
+        for channel in connection.channels() {
+            channels += 1;
+            consumers += u64::from(channel.consumer_count());
+        }
+    }
+    // The default exchange is one as well.
+    let exchanges = hosts.iter().map(|host| host.exchanges().len() + 1);
+    let queues = hosts.iter().map(|host| host.queues().len());
+    let opened = registry.opened_count();
+    let mut answer = json!({
+        "management_version": API_VERSION,
+        "rates_mode": "none",
+        "sample_retention_policies": { "global": [], "basic": [], "detailed": [] },
+        "exchange_types": exchange_kinds(),
+        "product_version": management.version(),
+        "product_name": management.amqp.config().product,
+        "rabbitmq_version": API_VERSION,
+        "cluster_name": "gantry",
+        "erlang_version": "none",
+        "erlang_full_version": "none",
+        "disable_stats": false,
+        "enable_queue_totals": false,
+        "message_stats": message_stats(registry.traffic()),
+        "churn_rates": {
+            "connection_created": opened,
+            "connection_closed": opened.saturating_sub(connections),
+        },
+        "queue_totals": queue_totals,
+        "object_totals": {
+            "channels": channels,
+            "connections": connections,
+            "consumers": consumers,
+            "exchanges": exchanges.sum::<usize>(),
+            "queues": queues.sum::<usize>(),
+        },
+        "statistics_db_event_queue": 0,
+        "node": NODE,
+    });
+    if let (Value::Object(fields), true) = (&mut answer, caller.is_monitor()) {
+        let listeners = management.listening.iter().map(listener);
+        fields.insert("listeners".to_owned(), listeners.collect());
+        fields.insert("contexts".to_owned(), json!([]));
+    }
+    query.one(answer)
+}
+
+impl Management {
+    /// This program's own version.
+    pub(super) fn version(&self) -> &str {
+        let configured = self.amqp.config().version.as_deref();
+        configured.unwrap_or(env!("CARGO_PKG_VERSION"))
+    }
+
+    fn node(&self) -> Value {
+        let uptime = self.amqp.now().millis() - self.started_at.millis();
+        json!({
+            "name": NODE,
+            "type": "disc",
+            "running": true,
+            "being_drained": false,
+            "os_pid": std::process::id().to_string(),
+            "uptime": uptime,
+            "mem_alarm": false,
+            "disk_free_alarm": !self.amqp.client().admits_messages(),
+            "rates_mode": "none",
+            "partitions": [],
+            "cluster_links": [],
+            "config_files": [],
+            "log_files": [],
+            "db_dir": "",
+            "enabled_plugins": ["rabbitmq_management"],
+            "processors": std::thread::available_parallelism().map_or(1, usize::from),
+            "exchange_types": exchange_kinds(),
+            "auth_mechanisms": [
+                {
+                    "name": "PLAIN",
+                    "description": "SASL PLAIN authentication mechanism",
+                    "enabled": true,
+                },
+                {
+                    "name": "AMQPLAIN",
+                    "description": "QPid AMQPLAIN mechanism",
+                    "enabled": true,
+                },
+            ],
+            "applications": [{
+                "name": "gantry",
+                "description": "Gantry",
+                "version": self.version(),
+            }],
+            "contexts": [],
+        })
+    }
+}
+
+fn exchange_kinds() -> Value {
+    let kinds = EXCHANGE_KINDS.iter();
+    kinds
+        .map(|name| json!({ "name": name, "description": "", "enabled": true }))
+        .collect()
+}
+
+fn listener(listening: &Listening) -> Value {
+    json!({
+        "node": NODE,
+        "protocol": listening.protocol,
+        "ip_address": listening.address.ip().to_string(),
+        "port": listening.address.port(),
+        "socket_opts": [],
+    })
+}
+
+async fn cluster_name(_: Caller) -> Json<Value> {
+    Json(json!({ "name": "gantry" }))
+}
+
+async fn nodes(
+    State(management): State<Arc<Management>>,
+    caller: Caller,
+    query: Query,
+) -> Result<Response, Refusal> {
+    caller.monitors()?;
+    query.list(vec![management.node()])
+}
+
+async fn node(
+    State(management): State<Arc<Management>>,
+    caller: Caller,
+    Path(name): Path<String>,
+    query: Query,
+) -> Result<Response, Refusal> {
+    caller.monitors()?;
+    if name != NODE {
+        return Err(Refusal::not_found());
+    }
+    Ok(query.one(management.node()))
+}
+
+async fn extensions(_: Caller) -> Json<Value> {
+    Json(json!([]))
+}
+
+async fn feature_flags(_: Caller, query: Query) -> Result<Response, Refusal> {
+    let flags = FEATURE_FLAGS.iter().map(|name| {
+        json!({
+            "name": name,
+            "desc": "",
+            "doc_url": "",
+            "state": "enabled",
+            "stability": "stable",
+            "provided_by": "gantry",
+        })
+    });
+    query.list(flags.collect())
+}
+
+async fn auth() -> Response {
+    (StatusCode::OK, Json(json!({ "oauth_enabled": false }))).into_response()
+}
+
+async fn whoami(caller: Caller) -> Json<Value> {
+    Json(json!({ "name": caller.name, "tags": caller.tags }))
+}

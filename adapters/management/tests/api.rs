@@ -1,0 +1,394 @@
+//! The API over a real socket.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    reason = "tests"
+)]
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use gantry_amqp::Server;
+use gantry_core::Broker;
+use gantry_core::model::SystemClock;
+use gantry_management::{Config, Listening, Management, serve};
+use serde_json::{Value, json};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+struct World {
+    _directory: TempDir,
+    _broker: Broker,
+    server: Arc<Server>,
+    address: SocketAddr,
+}
+
+/// A status, the head, and the body.
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    head: String,
+    body: Value,
+}
+
+impl World {
+    async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = gantry_core::Config::default();
+        config.store.segment_bytes = 1 << 20;
+        let broker = Broker::open(directory.path(), config, Arc::new(SystemClock)).unwrap();
+        let settings = gantry_amqp::Config::default();
+        let server = Server::new(broker.anonymous(), settings, Arc::new(SystemClock));
+        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = socket.local_addr().unwrap();
+        let listening = vec![Listening {
+            protocol: "amqp",
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 5672)),
+        }];
+        let management = Management::new(Arc::clone(&server), Config::default(), listening);
+        tokio::spawn(serve(socket, management));
+        Self {
+            _directory: directory,
+            _broker: broker,
+            server,
+            address,
+        }
+    }
+
+    async fn ask_as(&self, user: &str, method: &str, path: &str, body: Option<Value>) -> Answer {
+        let body = body.map_or_else(String::new, |body| body.to_string());
+        let login = match user {
+            "" => String::new(),
+            user => {
+                let login = STANDARD.encode(format!("{user}:{user}"));
+                format!("Authorization: Basic {login}\r\n")
+            }
+        };
+        let request = format!(
+            "{method} /api/{path} HTTP/1.1\r\nHost: gantry\r\nConnection: close\r\n{login}\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        Answer {
+            status: head[9..12].parse().unwrap(),
+            head: head.to_owned(),
+            body: serde_json::from_str(body).unwrap_or(Value::Null),
+        }
+    }
+
+    async fn ask(&self, method: &str, path: &str, body: Value) -> Answer {
+        self.ask_as("guest", method, path, Some(body)).await
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let answer = self.ask_as("guest", "GET", path, None).await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        answer.body
+    }
+
+    /// What a request without a body is answered with.
+    async fn status(&self, method: &str, path: &str) -> u16 {
+        self.ask_as("guest", method, path, None).await.status
+    }
+
+    async fn put(&self, path: &str, body: Value) -> u16 {
+        self.ask("PUT", path, body).await.status
+    }
+}
+
+fn error(answer: &Answer) -> (u16, String) {
+    let text = |name: &str| answer.body[name].as_str().unwrap_or_default().to_owned();
+    (
+        answer.status,
+        format!("{}: {}", text("error"), text("reason")),
+    )
+}
+
+#[tokio::test]
+async fn who_may_not_is_told_as_rabbitmq_tells() {
+    let world = World::new().await;
+    let answer = world.ask_as("", "GET", "overview", None).await;
+    assert_eq!((answer.status, answer.body), (401, Value::Null));
+    assert!(answer.head.contains("Basic realm=\"RabbitMQ Management\""));
+    let answer = world.ask_as("nobody", "GET", "overview", None).await;
+    assert_eq!(error(&answer), (401, "not_authorized: Login failed".into()));
+    for (name, tags) in [("none", ""), ("m", "management"), ("w", "monitoring")] {
+        let user = json!({ "password": name, "tags": tags });
+        assert_eq!(world.put(&format!("users/{name}"), user).await, 201);
+    }
+    let answer = world.ask_as("none", "GET", "whoami", None).await;
+    assert_eq!(
+        error(&answer),
+        (401, "not_authorised: Not management user".into())
+    );
+    let answer = world.ask_as("m", "GET", "users", None).await;
+    assert_eq!(
+        error(&answer),
+        (401, "not_authorised: Not administrator user".into())
+    );
+    let answer = world.ask_as("m", "GET", "nodes", None).await;
+    assert_eq!(
+        error(&answer),
+        (401, "not_authorised: Not monitor user".into())
+    );
+    assert_eq!(world.ask_as("w", "GET", "nodes", None).await.status, 200);
+    let answer = world.ask_as("m", "GET", "vhosts", None).await;
+    assert_eq!(answer.body, json!([]), "it has no permission anywhere");
+    let answer = world
+        .ask_as("m", "PUT", "queues/%2F/q", Some(json!({})))
+        .await;
+    assert_eq!(answer.status, 401);
+    let rights = json!({ "configure": "^m", "write": "", "read": "" });
+    assert_eq!(world.put("permissions/%2F/m", rights).await, 201);
+    let answer = world
+        .ask_as("m", "PUT", "queues/%2F/m1", Some(json!({})))
+        .await;
+    assert_eq!(answer.status, 201);
+    let answer = world
+        .ask_as("m", "PUT", "queues/%2F/q", Some(json!({})))
+        .await;
+    assert_eq!(
+        error(&answer),
+        (401, "not_authorised: Access refused.".into())
+    );
+}
+
+#[tokio::test]
+async fn queues_are_declared_filled_emptied_and_deleted() {
+    let world = World::new().await;
+    let arguments = json!({ "arguments": { "x-max-length": 5 } });
+    assert_eq!(world.put("queues/%2F/q", arguments.clone()).await, 201);
+    assert_eq!(world.put("queues/%2F/q", arguments).await, 204);
+    let answer = world
+        .ask("PUT", "queues/%2F/q", json!({ "durable": false }))
+        .await;
+    let expected = "bad_request: inequivalent arg 'durable' for queue 'q' in vhost '/': \
+                    received 'false' but current is 'true'";
+    assert_eq!(error(&answer), (400, expected.to_owned()));
+    let answer = world.ask("PUT", "queues/nowhere/q", json!({})).await;
+    assert_eq!(error(&answer), (404, "not_found: vhost_not_found".into()));
+    let message = json!({
+        "properties": { "delivery_mode": 2, "headers": { "h": 1, "l": [true] } },
+        "routing_key": "q",
+        "payload": "hello",
+        "payload_encoding": "string",
+    });
+    let publish = "exchanges/%2F/amq.default/publish";
+    let answer = world.ask("POST", publish, message.clone()).await;
+    assert_eq!(
+        (answer.status, answer.body),
+        (200, json!({ "routed": true }))
+    );
+    let answer = world
+        .ask("POST", "exchanges/%2F/nope/publish", message)
+        .await;
+    let expected = "bad_request: 404 NOT_FOUND - no exchange 'nope' in vhost '/'";
+    assert_eq!(error(&answer), (400, expected.to_owned()));
+    let queue = world.get("queues/%2F/q").await;
+    assert_eq!(
+        (&queue["messages"], &queue["state"]),
+        (&json!(1), &json!("running"))
+    );
+    let look = |ackmode: &str| json!({ "count": 5, "ackmode": ackmode, "encoding": "auto", "truncate": 3 });
+    let got = world
+        .ask("POST", "queues/%2F/q/get", look("ack_requeue_true"))
+        .await;
+    let expected = json!([{
+        "payload_bytes": 5,
+        "redelivered": false,
+        "exchange": "",
+        "routing_key": "q",
+        "message_count": 0,
+        "properties": { "delivery_mode": 2, "headers": { "h": 1, "l": [true] } },
+        "payload": "hel",
+        "payload_encoding": "string",
+    }]);
+    assert_eq!(got.body, expected);
+    let answer = world.status("DELETE", "queues/%2F/q?if-empty=true").await;
+    assert_eq!(answer, 400);
+    assert_eq!(world.status("DELETE", "queues/%2F/q/contents").await, 204);
+    assert_eq!(world.get("queues/%2F/q").await["messages"], 0);
+    assert_eq!(
+        world.status("DELETE", "queues/%2F/q?if-empty=true").await,
+        204
+    );
+    assert_eq!(world.status("GET", "queues/%2F/q").await, 404);
+    assert_eq!(world.status("DELETE", "queues/%2F/q").await, 404);
+    assert_eq!(
+        world.get("aliveness-test/%2F").await,
+        json!({ "status": "ok" })
+    );
+}
+
+#[tokio::test]
+async fn bindings_have_keys_that_delete_them() {
+    let world = World::new().await;
+    assert_eq!(world.put("queues/%2F/q", json!({})).await, 201);
+    assert_eq!(
+        world
+            .put("exchanges/%2F/x", json!({ "type": "topic" }))
+            .await,
+        201
+    );
+    assert_eq!(
+        world
+            .put("exchanges/%2F/x", json!({ "type": "topic" }))
+            .await,
+        204
+    );
+    let path = "bindings/%2F/e/x/q/q";
+    let answer = world
+        .ask("POST", path, json!({ "routing_key": "a.*" }))
+        .await;
+    assert_eq!(answer.status, 201);
+    assert!(
+        answer.head.contains("location: q/a.%252A"),
+        "{}",
+        answer.head
+    );
+    let arguments = json!({ "routing_key": "b", "arguments": { "k": "v" } });
+    assert_eq!(world.ask("POST", path, arguments).await.status, 201);
+    let all = world.get("bindings/%2F").await;
+    assert_eq!(
+        all.as_array().unwrap().len(),
+        3,
+        "that by its name among them"
+    );
+    let between = world.get(path).await;
+    assert_eq!(between[0]["properties_key"], "a.%2A");
+    for binding in between.as_array().unwrap() {
+        let key = binding["properties_key"].as_str().unwrap();
+        let one = format!("{path}/{}", key.replace('%', "%25"));
+        assert_eq!(&world.get(&one).await, binding);
+        assert_eq!(world.status("DELETE", &one).await, 204);
+        assert_eq!(world.status("DELETE", &one).await, 404);
+    }
+    assert_eq!(
+        world
+            .get("queues/%2F/q/bindings")
+            .await
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    let answer = world
+        .ask("POST", "bindings/%2F/e/x/q/nope", json!({}))
+        .await;
+    assert_eq!(answer.status, 404);
+    assert_eq!(
+        world.status("DELETE", "exchanges/%2F/amq.default").await,
+        405
+    );
+    assert_eq!(world.status("DELETE", "exchanges/%2F/amq.topic").await, 401);
+    assert_eq!(world.status("DELETE", "exchanges/%2F/x").await, 204);
+}
+
+#[tokio::test]
+async fn definitions_go_from_one_broker_into_another() {
+    let world = World::new().await;
+    assert_eq!(
+        world.put("vhosts/v", json!({ "description": "d" })).await,
+        201
+    );
+    let user = json!({ "password": "anna", "tags": ["management"] });
+    assert_eq!(world.put("users/anna", user).await, 201);
+    let rights = json!({ "configure": "^a", "write": ".*", "read": "" });
+    assert_eq!(world.put("permissions/v/anna", rights).await, 201);
+    let limits = json!({ "exchange": "x", "write": "^a", "read": "" });
+    assert_eq!(world.put("topic-permissions/v/anna", limits).await, 201);
+    assert_eq!(
+        world
+            .put("queues/v/q", json!({ "arguments": { "x-expires": 60000 } }))
+            .await,
+        201
+    );
+    assert_eq!(
+        world.put("exchanges/v/x", json!({ "type": "topic" })).await,
+        201
+    );
+    let binding = json!({ "routing_key": "a.#", "arguments": { "n": 1 } });
+    let bound = world.ask("POST", "bindings/v/e/x/q/q", binding).await;
+    assert_eq!(bound.status, 201);
+    let exported = world.get("definitions").await;
+    assert_eq!(exported["queues"].as_array().unwrap().len(), 1);
+    assert_eq!(exported["vhosts"][1]["description"], "d");
+
+    let other = World::new().await;
+    let imported = other.ask("POST", "definitions", exported.clone()).await;
+    assert_eq!(imported.status, 204, "{imported:?}");
+    assert_eq!(other.get("definitions").await, exported);
+    let answer = other.ask_as("anna", "GET", "whoami", None).await;
+    assert_eq!(answer.body["name"], "anna", "its password came with it");
+    let answer = other.ask_as("anna", "GET", "vhosts", None).await;
+    assert_eq!(answer.body[0]["name"], "v");
+    let of_vhost = other.get("definitions/v").await;
+    assert_eq!(of_vhost["queues"][0]["name"], "q");
+    assert_eq!(of_vhost["queues"][0].get("vhost"), None);
+    assert_eq!(other.status("DELETE", "vhosts/v").await, 204);
+    assert_eq!(
+        other.get("definitions").await["permissions"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    assert_eq!(other.status("DELETE", "vhosts/%2F").await, 400);
+}
+
+#[tokio::test]
+async fn lists_have_pages_columns_and_an_order() {
+    let world = World::new().await;
+    for name in ["a1", "a2", "a3", "b1"] {
+        assert_eq!(
+            world.put(&format!("queues/%2F/{name}"), json!({})).await,
+            201
+        );
+    }
+    let path = "queues?page=2&page_size=2&name=%5Ea&use_regex=true&sort=name&columns=name";
+    let expected = json!({
+        "filtered_count": 3,
+        "item_count": 1,
+        "items": [{ "name": "a3" }],
+        "page": 2,
+        "page_count": 2,
+        "page_size": 2,
+        "total_count": 4,
+    });
+    assert_eq!(world.get(path).await, expected);
+    assert_eq!(world.status("GET", "queues?page=3").await, 400);
+    let overview = world.get("overview").await;
+    assert_eq!(overview["object_totals"]["queues"], 4);
+    assert_eq!(overview["listeners"][0]["protocol"], "amqp");
+    for check in [
+        "alarms",
+        "virtual-hosts",
+        "port-listener/5672",
+        "protocol-listener/amqp",
+    ] {
+        assert_eq!(
+            world.get(&format!("health/checks/{check}")).await["status"],
+            "ok"
+        );
+    }
+    assert_eq!(
+        world.status("GET", "health/checks/port-listener/1").await,
+        503
+    );
+    assert_eq!(world.status("GET", "policies").await, 404);
+    assert_eq!(world.status("POST", "overview").await, 405);
+    let hosts = world.server.client().virtual_hosts();
+    assert_eq!(
+        world.get("vhosts").await.as_array().unwrap().len(),
+        hosts.len()
+    );
+}
