@@ -289,3 +289,17 @@ fn what_rabbitmq_refuses_is_refused_in_its_words() {
         "406 PRECONDITION_FAILED - invalid message: {delivery_mode_unknown,7}"
     );
 }
+
+#[test]
+fn a_deleted_exchange_that_was_published_to_stays_gone() {
+    let world = World::new();
+    world.exchange("x", ExchangeKind::Direct, false);
+    world.queue("q", Some(("x", "k")));
+    let list = PropertyList::default();
+    assert_eq!(world.publish("x", "k", &list), Ok(vec!["q".to_owned()]));
+    let Publisher { client, host, .. } = &world.publisher;
+    client.delete_exchange(host, "x", false).unwrap();
+    assert!(client.topic("x").is_some(), "its messages are still there");
+    let refused = "404 NOT_FOUND - no exchange 'x' in vhost '/'";
+    assert_eq!(world.publish("x", "k", &list), Err(refused.to_owned()));
+}

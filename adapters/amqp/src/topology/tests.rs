@@ -171,6 +171,11 @@ fn exchanges_are_deleted_unless_they_are_used_or_the_systems() {
         refused(delete("amq.nothing", false)),
         "403 ACCESS_REFUSED - deletion of system exchange 'amq.nothing' in vhost '/' not allowed"
     );
+    let unbind = queue::Unbind {
+        exchange: short("nowhere"),
+        ..queue::Unbind::default()
+    };
+    assert_eq!(said(hand.unbind_queue(&unbind, last.as_ref())), Ok(()));
     assert_eq!(said(delete("x", false)), Ok(()));
     assert_eq!(
         said(delete("x", true)),
