@@ -71,7 +71,7 @@ fn program() -> Option<PathBuf> {
     let mut found = vec![Installed::RabbitmqBroker.directory()];
     for part in PROGRAM.split('/') {
         let start = part.trim_end_matches('*');
-        let deeper = found.iter().flat_map(|folder| std::fs::read_dir(folder));
+        let deeper = found.iter().flat_map(std::fs::read_dir);
         let deeper = deeper.flatten().flatten().map(|entry| entry.path());
         let fits = |path: &PathBuf| {
             let name = path.file_name().unwrap().to_string_lossy();
