@@ -86,7 +86,6 @@ fn program() -> Option<PathBuf> {
 }
 
 #[test]
-#[ignore = "rabbitmqadmin comes with RabbitMQ, which only `cargo xtask test --peer rabbitmq` installs"]
 fn what_is_declared_with_rabbitmqadmin_is_there_and_goes_to_another_server() {
     let Some(program) = program() else { return };
     let gantry = Gantry::start(&[]).unwrap();
@@ -171,7 +170,6 @@ fn what_is_declared_with_rabbitmqadmin_is_there_and_goes_to_another_server() {
 }
 
 #[test]
-#[ignore = "rabbitmqadmin comes with RabbitMQ, which only `cargo xtask test --peer rabbitmq` installs"]
 fn accounts_and_virtual_hosts_survive_kill() {
     let Some(program) = program() else { return };
     let mut gantry = Gantry::start(&[]).unwrap();
@@ -209,7 +207,6 @@ fn accounts_and_virtual_hosts_survive_kill() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-#[ignore = "rabbitmqadmin comes with RabbitMQ, which only `cargo xtask test --peer rabbitmq` installs"]
 async fn a_connection_is_seen_and_closed() {
     let Some(program) = program() else { return };
     let gantry = Gantry::start(&[]).unwrap();

@@ -55,6 +55,8 @@ fn everything() -> Vec<Installed> {
         Installed::KafkaTools,
         Installed::RocketmqBenchmark,
         Installed::RocketmqBroker,
+        // With it comes `rabbitmqadmin`.
+        Installed::RabbitmqBroker,
     ]);
     all
 }
