@@ -21,8 +21,9 @@ const NO_BINARY: &str = "no gantry binary; cargo build --release";
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at a file or a process that cannot be waited for.
 const GLANCE: Duration = Duration::from_millis(2);
-/// Sections of the configuration whose address the server is told; 0 is any free port.
-const LISTENERS: &[(&str, &str)] = &[
+/// Listeners by their names in the ready file, and the keys of the configuration that say where
+/// they are.
+pub const LISTENERS: &[(&str, &str)] = &[
     ("amqp", "amqp.listen"),
     ("kafka", "kafka.listen"),
     ("namesrv", "namesrv.listen"),

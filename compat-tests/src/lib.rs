@@ -11,6 +11,7 @@ pub mod disks;
 pub mod gantry;
 pub mod lines;
 pub mod matrix;
+mod original;
 pub mod paths;
 pub mod ports;
 pub mod process;

@@ -1,24 +1,21 @@
 //! RabbitMQ itself: a node on the loopback interface, with data of its own.
 
 use crate::clients::Installed;
+use crate::original::{Original, Processes};
 use crate::ports::{address, free_run};
-use crate::process::{now, terminate};
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
+use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// How long a node may take to serve or to stop.
+/// How long a node may take to answer.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// Between two looks at something that cannot be waited for.
-const GLANCE: Duration = Duration::from_millis(50);
 /// Listens to nobody but this machine.
 const LOOPBACK: &str = "-kernel inet_dist_use_interface {127,0,0,1}";
 
@@ -26,7 +23,7 @@ const LOOPBACK: &str = "-kernel inet_dist_use_interface {127,0,0,1}";
 #[derive(Debug)]
 pub struct RabbitmqBroker {
     /// The node last.
-    processes: Vec<Child>,
+    processes: Processes,
     home: TempDir,
     ports: Ports,
 }
@@ -70,7 +67,7 @@ impl RabbitmqBroker {
         fs::write(home.path().join("rabbitmq-env.conf"), "")?;
         fs::write(home.path().join("enabled_plugins"), "[].\n")?;
         let mut broker = Self {
-            processes: Vec::new(),
+            processes: Processes::default(),
             home,
             ports,
         };
@@ -98,10 +95,7 @@ impl RabbitmqBroker {
     /// # Errors
     /// It did not stop in time.
     pub fn stop(&mut self) -> Result<()> {
-        for mut process in self.processes.drain(..).rev() {
-            terminate(&mut process, PATIENCE)?;
-        }
-        Ok(())
+        self.processes.stop()
     }
 
     /// Whether it answers a client.
@@ -140,7 +134,7 @@ impl RabbitmqBroker {
         // The script is to become the node, as under systemd, not to stay as its parent.
         node.env("RUNNING_UNDER_SYSTEMD", "true");
         self.spawn(node)?;
-        self.wait_until_it_serves()
+        self.wait_until_there()
     }
 
     fn spawn(&mut self, mut command: Command) -> Result<()> {
@@ -149,15 +143,7 @@ impl RabbitmqBroker {
             .append(true)
             .open(self.output())?;
         self.surround(&mut command)?;
-        command
-            .current_dir(self.home.path())
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output);
-        let process = command.spawn();
-        let process = process.with_context(|| format!("cannot start {command:?}"))?;
-        self.processes.push(process);
-        Ok(())
+        self.processes.spawn(&mut command, self.home.path(), output)
     }
 
     /// Everything the node reads of its environment, so that it leaves the machine's own alone.
@@ -190,34 +176,25 @@ impl RabbitmqBroker {
         ]);
         Ok(())
     }
+}
 
-    fn wait_until_it_serves(&mut self) -> Result<()> {
-        let deadline = now() + PATIENCE;
-        while !self.serves() {
-            for process in &mut self.processes {
-                if let Some(status) = process.try_wait()? {
-                    bail!("it ended with {status}\n{}", self.log());
-                }
-            }
-            if now() > deadline {
-                bail!("it does not come to serve\n{}", self.log());
-            }
-            thread::sleep(GLANCE);
-        }
-        Ok(())
+impl Original for RabbitmqBroker {
+    fn processes(&mut self) -> &mut Processes {
+        &mut self.processes
+    }
+
+    fn is_there(&self) -> bool {
+        self.serves()
+    }
+
+    fn printed(&self) -> String {
+        self.log()
     }
 }
 
 impl Drop for RabbitmqBroker {
     fn drop(&mut self) {
-        for process in self.processes.iter_mut().rev() {
-            let _ = process.kill();
-            let _ = process.wait();
-        }
-        if thread::panicking() {
-            let mut errors = std::io::stderr();
-            let _ = errors.write_all(self.log().as_bytes());
-        }
+        self.tell_if_panicking();
     }
 }
 

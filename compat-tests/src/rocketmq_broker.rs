@@ -2,23 +2,16 @@
 //! their own that can be looked at once they have stopped.
 
 use crate::clients::{Installed, ROCKETMQ_BENCHMARK};
+use crate::original::{Original, Processes};
 use crate::ports::{address, free_run};
-use crate::process::{now, terminate};
 use crate::remoting::ask;
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, ensure};
 use std::fs::{self, File};
-use std::io::Write as _;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::Duration;
+use std::process::Command;
 use tempfile::TempDir;
 
-/// How long either may take to serve or to stop.
-const PATIENCE: Duration = Duration::from_secs(90);
-/// Between two looks at something that cannot be waited for.
-const GLANCE: Duration = Duration::from_millis(50);
 /// `GET_BROKER_CLUSTER_INFO`.
 const CLUSTER_INFO: u32 = 106;
 /// The broker reads private parts of the JDK.
@@ -69,7 +62,7 @@ const SMALL_FILES: &[&str] = &[
 pub struct RocketmqBroker {
     parts: Parts,
     /// The broker last.
-    processes: Vec<Child>,
+    processes: Processes,
     home: TempDir,
     ports: Ports,
     /// The broker's options of the Java machine.
@@ -125,7 +118,7 @@ impl RocketmqBroker {
         let home = tempfile::Builder::new().prefix("rocketmq-").tempdir()?;
         let mut broker = Self {
             parts,
-            processes: Vec::new(),
+            processes: Processes::default(),
             home,
             ports: Ports::free()?,
             machine,
@@ -162,7 +155,7 @@ impl RocketmqBroker {
             let class = "org.apache.rocketmq.broker.BrokerStartup";
             self.spawn("broker", class, self.machine)?;
         }
-        self.wait_until_known()
+        self.wait_until_there()
     }
 
     /// Where its clients begin.
@@ -195,7 +188,7 @@ impl RocketmqBroker {
     /// The broker's process; the NameServer's if that runs alone.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.processes.last().map_or(0, Child::id)
+        self.processes.pid()
     }
 
     /// Asks both to stop (SIGTERM), the broker first, and waits. The store is whole then.
@@ -203,9 +196,7 @@ impl RocketmqBroker {
     /// # Errors
     /// One did not stop in time, or the broker did not get to the end of its own shutdown.
     pub fn stop(&mut self) -> Result<()> {
-        for mut process in self.processes.drain(..).rev() {
-            terminate(&mut process, PATIENCE)?;
-        }
+        self.processes.stop()?;
         let abort = self.store().join("abort");
         ensure!(!abort.exists(), "the broker broke off\n{}", self.log());
         Ok(())
@@ -244,33 +235,8 @@ impl RocketmqBroker {
         java.arg(class)
             .arg("-c")
             .arg(conf.join(format!("{part}.conf")));
-        java.env("ROCKETMQ_HOME", home)
-            .env_remove("NAMESRV_ADDR")
-            .current_dir(home)
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output);
-        let process = java
-            .spawn()
-            .with_context(|| format!("cannot start {java:?}"))?;
-        self.processes.push(process);
-        Ok(())
-    }
-
-    fn wait_until_known(&mut self) -> Result<()> {
-        let deadline = now() + PATIENCE;
-        while !self.is_known() {
-            for process in &mut self.processes {
-                if let Some(status) = process.try_wait()? {
-                    bail!("it ended with {status}\n{}", self.log());
-                }
-            }
-            if now() > deadline {
-                bail!("it does not come to serve\n{}", self.log());
-            }
-            thread::sleep(GLANCE);
-        }
-        Ok(())
+        java.env("ROCKETMQ_HOME", home).env_remove("NAMESRV_ADDR");
+        self.processes.spawn(&mut java, home, output)
     }
 
     /// Whether the NameServer gives out the broker's address and the broker accepts there.
@@ -315,16 +281,23 @@ autoCreateSubscriptionGroup=true
     }
 }
 
+impl Original for RocketmqBroker {
+    fn processes(&mut self) -> &mut Processes {
+        &mut self.processes
+    }
+
+    fn is_there(&self) -> bool {
+        self.is_known()
+    }
+
+    fn printed(&self) -> String {
+        self.log()
+    }
+}
+
 impl Drop for RocketmqBroker {
     fn drop(&mut self) {
-        for process in self.processes.iter_mut().rev() {
-            let _ = process.kill();
-            let _ = process.wait();
-        }
-        if thread::panicking() {
-            let mut errors = std::io::stderr();
-            let _ = errors.write_all(self.log().as_bytes());
-        }
+        self.tell_if_panicking();
     }
 }
 

@@ -3,6 +3,7 @@
 mod admin;
 mod cli;
 mod config;
+mod http;
 mod log;
 mod serve;
 mod tls;

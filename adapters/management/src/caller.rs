@@ -1,8 +1,8 @@
 //! Who asks, and what for.
 
 use crate::refusal::Refusal;
-use crate::server::{Management, Peer};
-use axum::extract::FromRequestParts;
+use crate::server::Management;
+use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use base64::Engine as _;
@@ -33,7 +33,8 @@ impl FromRequestParts<Arc<Management>> for Caller {
         parts: &mut Parts,
         management: &Arc<Management>,
     ) -> Result<Self, Refusal> {
-        let Some(Peer(from)) = parts.extensions.get::<Peer>().copied() else {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let Some(ConnectInfo(from)) = peer.copied() else {
             return Err(Refusal::internal("a request without a peer"));
         };
         let given = parts.headers.get(AUTHORIZATION);

@@ -15,4 +15,4 @@ mod server;
 mod values;
 
 pub use config::Config;
-pub use server::{Listening, Management, serve};
+pub use server::{Listening, Management};

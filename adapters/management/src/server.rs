@@ -1,18 +1,12 @@
-//! The HTTP server.
+//! What is managed.
 
 use crate::Config;
 use crate::routes;
-use axum::Extension;
+use axum::Router;
 use gantry_amqp::Server;
-use gantry_connection::Connections;
 use gantry_core::model::Timestamp;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::task::JoinSet;
 
 /// A socket of this process.
 #[derive(Clone, Debug)]
@@ -32,10 +26,6 @@ pub struct Management {
     pub(crate) started_at: Timestamp,
 }
 
-/// Who has sent a request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
-
 impl Management {
     /// Of an endpoint, in a process that listens there.
     #[must_use]
@@ -47,41 +37,9 @@ impl Management {
             listening,
         })
     }
-}
 
-/// Serves until it is dropped.
-pub async fn serve(listener: TcpListener, management: Arc<Management>) {
-    let admitted = Connections::new(management.config.connections_max);
-    let head_timeout = Duration::from_millis(management.config.head_timeout_ms);
-    let routes = routes::all(management);
-    let mut open = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            Some(_) = open.join_next() => continue,
-        };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, listener = "management", "accepting failed");
-                // Out of descriptors, usually: others must close theirs first.
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-        };
-        let Some(permit) = admitted.admit() else {
-            continue;
-        };
-        let service = routes.clone().layer(Extension(Peer(peer)));
-        let connection = hyper::server::conn::http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(head_timeout)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-        open.spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, listener = "management", "connection closed");
-            }
-            drop(permit);
-        });
+    /// What is asked of it. Who asks must be known as `ConnectInfo<SocketAddr>`.
+    pub fn routes(self: Arc<Self>) -> Router {
+        routes::all(self)
     }
 }

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use gantry_amqp::Server;
 use gantry_core::Broker;
 use gantry_core::model::SystemClock;
-use gantry_management::{Config, Listening, Management, serve};
+use gantry_management::{Config, Listening, Management};
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -50,7 +50,9 @@ impl World {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 5672)),
         }];
         let management = Management::new(Arc::clone(&server), Config::default(), listening);
-        tokio::spawn(serve(socket, management));
+        let routes = management.routes();
+        let service = routes.into_make_service_with_connect_info::<SocketAddr>();
+        tokio::spawn(async move { axum::serve(socket, service).await });
         Self {
             _directory: directory,
             _broker: broker,

@@ -55,15 +55,10 @@ impl Store {
         let broken = |what: &dyn std::fmt::Display| Error::Internal(format!("a copy: {what}"));
         let mut message = record.to_message();
         let is_dropped = |name: &str| property::is_internal(name);
-        let is_known = [property::ORIGIN, property::AMQP_BASE64];
-        let is_known = is_known.map(|name| message.properties.value(name).is_some());
-        let origin = [(property::ORIGIN, record.topic())];
-        let origin: &[_] = if is_known.contains(&true) {
-            &[]
-        } else {
-            &origin
-        };
-        let properties = message.properties.rewritten(is_dropped, origin);
+        let mut names = [property::ORIGIN, property::AMQP_BASE64].into_iter();
+        let says_origin = names.any(|name| message.properties.value(name).is_some());
+        let origin = (!says_origin).then_some((property::ORIGIN, record.topic()));
+        let properties = message.properties.rewritten(is_dropped, origin.as_slice());
         message.properties = properties.map_err(|error| broken(&error))?;
         let draft = Draft::message(queue.topic(), queue.id(), message, &[]);
         let placement = Placement {

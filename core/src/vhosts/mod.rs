@@ -5,18 +5,17 @@
 //! [`crate::Client`]'s.
 
 mod alarms;
-mod burial;
 mod consumers;
 mod error;
 mod form;
 mod fresh_sizes;
 mod host;
 mod names;
+mod protocol;
 mod queue;
 mod rules;
 
 pub(crate) use alarms::Alarms;
-pub use burial::{DeadLetter, Death, QueueProtocol};
 pub(crate) use consumers::Consumers;
 pub use consumers::{Consumer, Credit, Dealt, Mailbox};
 pub use error::TopologyError;
@@ -26,6 +25,7 @@ pub(crate) use host::Declared;
 pub use host::{Home, Route, VirtualHost};
 use names::exchange_of;
 pub(crate) use names::{exchange_topic, is_queue_topic, queue_topic, spare_topic};
+pub use protocol::{DeadLetter, Death, QueueProtocol};
 pub use queue::{DeleteOnly, QueueSpec, WorkQueue};
 pub use rules::{DeadLetterExchange, Overflow, QueueRules};
 

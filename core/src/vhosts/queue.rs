@@ -208,6 +208,11 @@ impl WorkQueue {
         self.rules.life_ms.is_some() || self.has_mortals.load(Ordering::Acquire)
     }
 
+    /// Whether what is ready in it may have to go by itself.
+    pub(crate) fn needs_upkeep(&self) -> bool {
+        self.rules.drops_head() || self.has_mortals()
+    }
+
     pub(crate) fn note_use(&self, now: Timestamp) {
         self.used_at.store(now.millis(), Ordering::Release);
     }

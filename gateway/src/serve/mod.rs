@@ -9,6 +9,7 @@ mod workers;
 
 use crate::admin::{self, Watched};
 use crate::config::{Config, Role};
+use crate::http::{self, HttpLimits};
 use anyhow::{Context, Result, bail};
 use endpoints::{Endpoints, advertised_broker};
 use gantry_connection::Shutdown;
@@ -106,11 +107,26 @@ async fn run(
                     store: store.cloned(),
                     namesrv: endpoints.namesrv.clone(),
                 };
-                accepting.spawn(admin::serve(socket, watched, config.admin.clone()));
+                let limits = HttpLimits {
+                    connections_max: config.admin.connections_max,
+                    head_timeout_ms: config.admin.head_timeout_ms,
+                };
+                let routes = admin::routes(watched);
+                accepting.spawn(http::serve(socket, Bound::Admin.name(), limits, routes));
             }
             (Bound::Management, socket) => {
                 if let Some(management) = endpoints.management(config, &bound) {
-                    accepting.spawn(gantry_management::serve(socket, management));
+                    let limits = HttpLimits {
+                        connections_max: config.management.protocol.connections_max,
+                        head_timeout_ms: config.management.protocol.head_timeout_ms,
+                    };
+                    let routes = management.routes();
+                    accepting.spawn(http::serve(
+                        socket,
+                        Bound::Management.name(),
+                        limits,
+                        routes,
+                    ));
                 }
             }
             listener => {

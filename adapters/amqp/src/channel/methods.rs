@@ -3,7 +3,7 @@
 use super::{Channel, Mode, Session, Transaction};
 use crate::codec::method::{access, basic, channel, confirm, exchange, queue, tx};
 use crate::codec::{ClientMethod, ReplyCode, ServerMethod};
-use crate::consuming::{Letter, Outbox, REPLY_TO, is_reply_address};
+use crate::consuming::{Letter, REPLY_TO, is_reply_address};
 use crate::fault::Fault;
 use gantry_connection::Outgoing;
 use std::collections::VecDeque;
@@ -25,18 +25,6 @@ impl Desk<'_> {
         if !no_wait {
             self.say(channel, method);
         }
-    }
-
-    /// Takes what others have for a channel.
-    fn letters_of(&mut self, channel: u16) -> VecDeque<Letter> {
-        let outbox: &Outbox = &self.session.shared.outbox;
-        self.letters.extend(outbox.take_now());
-        let all = std::mem::take(self.letters);
-        let (own, others) = all
-            .into_iter()
-            .partition(|letter: &Letter| letter.channel == channel);
-        *self.letters = others;
-        own
     }
 }
 
@@ -195,7 +183,8 @@ impl Channel {
     fn cancel(&mut self, method: basic::Cancel, desk: &mut Desk<'_>) -> Result<(), Fault> {
         self.consuming.stop(&method.consumer_tag)?;
         // What is on its way to the consumer comes before the answer.
-        for letter in desk.letters_of(self.number) {
+        let outbox = &desk.session.shared.outbox;
+        for letter in outbox.take_for(self.number, desk.letters) {
             self.consuming.write(letter, desk.out)?;
         }
         self.consuming.forget(&method.consumer_tag)?;

@@ -91,8 +91,8 @@ impl Channel {
         };
         let at = session.server.clock.now();
         let publisher = &session.publisher;
-        let asking = &self.consuming;
-        let routed = publisher.route(&message.0, &message.1, at, (batch, asking))?;
+        let answers_to = self.consuming.reply_address();
+        let routed = publisher.route(&message.0, &message.1, at, (batch, answers_to))?;
         match &mut self.mode {
             Mode::Transacting(transaction) => {
                 transaction.publish(message, routed, &session.server.config)

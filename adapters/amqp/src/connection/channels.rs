@@ -71,9 +71,8 @@ impl Channels {
             }
             Ok(Some(Command::Method(method))) => self.call(channel, method, out),
             Err(error) => {
-                self.finish_work(out)?;
                 let fault = Fault::new(error.reply_code(), &error);
-                self.fail(channel, fault, error.method(), out)
+                self.finish_and_fail(channel, fault, error.method(), out)
             }
         }
     }
@@ -124,10 +123,7 @@ impl Channels {
                 say(number, channel::CloseOk {}, out);
                 Ok(())
             }
-            Ok(method @ ClientMethod::ChannelOpen(_)) => {
-                let text = "second 'channel.open' seen";
-                Err((Fault::new(ReplyCode::ChannelError, text), method.id()))
-            }
+            Ok(method @ ClientMethod::ChannelOpen(_)) => Err((opened_twice(), method.id())),
             _ => Ok(()),
         }
     }
@@ -141,13 +137,8 @@ impl Channels {
         let Some(Slot::Open(open)) = self.by_number.get_mut(&number) else {
             return Ok(());
         };
-        match open.publish(&self.session, message, &mut self.batch) {
-            Ok(()) => Ok(()),
-            Err(fault) => {
-                self.finish_work(out)?;
-                self.fail(number, fault, PUBLISH, out)
-            }
-        }
+        open.publish(&self.session, message, &mut self.batch)
+            .or_else(|fault| self.finish_and_fail(number, fault, PUBLISH, out))
     }
 
     fn call(
@@ -177,10 +168,7 @@ impl Channels {
                 say(number, channel::CloseOk {}, out);
                 return Ok(());
             }
-            ClientMethod::ChannelOpen(_) => {
-                let text = "second 'channel.open' seen";
-                Err(Fault::new(ReplyCode::ChannelError, text))
-            }
+            ClientMethod::ChannelOpen(_) => Err(opened_twice()),
             ClientMethod::TxCommit(_) => match open.take_transaction() {
                 Ok(transaction) => return self.commit(number, transaction, out),
                 Err(fault) => Err(fault),
@@ -211,10 +199,7 @@ impl Channels {
                 }
                 Ok(())
             }
-            Err(fault) => {
-                self.finish_work(out)?;
-                self.fail(number, fault, ACK, out)
-            }
+            Err(fault) => self.finish_and_fail(number, fault, ACK, out),
         }
     }
 
@@ -320,6 +305,18 @@ impl Channels {
         Ok(())
     }
 
+    /// The same once what came before is done.
+    fn finish_and_fail(
+        &mut self,
+        number: u16,
+        fault: Fault,
+        method: MethodId,
+        out: &mut Outgoing,
+    ) -> Result<(), Failure> {
+        self.finish_work(out)?;
+        self.fail(number, fault, method, out)
+    }
+
     /// Gives back what a channel has, and forgets what it waits for.
     fn end(&mut self, number: u16) {
         if let Some(Slot::Open(open)) = self.by_number.get_mut(&number) {
@@ -327,14 +324,9 @@ impl Channels {
         }
         self.waiting.forget(number);
         let shared = &self.session.shared;
-        self.letters.extend(shared.outbox.take_now());
-        self.letters.retain(|letter| {
-            let is_kept = letter.channel != number;
-            if !is_kept {
-                Consuming::discard(&shared.room, letter);
-            }
-            is_kept
-        });
+        for letter in shared.outbox.take_for(number, &mut self.letters) {
+            Consuming::discard(&shared.room, &letter);
+        }
     }
 
     /// Writes something of what others have for the client, and wakes the task when there is more.
@@ -394,6 +386,10 @@ const PUBLISH: MethodId = MethodId::new(60, 40);
 const DELIVER: MethodId = MethodId::new(60, 60);
 const ACK: MethodId = MethodId::new(60, 80);
 const COMMIT: MethodId = MethodId::new(90, 20);
+
+fn opened_twice() -> Fault {
+    Fault::new(ReplyCode::ChannelError, "second 'channel.open' seen")
+}
 
 fn say(channel: u16, method: impl Into<ServerMethod>, out: &mut Outgoing) {
     method.into().encode(channel, out.head());

@@ -15,7 +15,7 @@ use crate::codec::{ContentMethod, FrameMax, ReplyCode, ShortString, Value, write
 use crate::fault::Fault;
 use crate::message::Delivered;
 use crate::registry::OpenConsumer;
-use crate::topology::{Named, fault, made_up_name, type_name};
+use crate::topology::{Named, describe, fault, integer, made_up_name, type_name};
 use gantry_core::record::RecordView;
 use gantry_core::vhosts::{Consumer, Credit, Dealt, Death, VirtualHost, WorkQueue};
 use gantry_core::{Client, LeaseReceipt, LeaseSession};
@@ -158,8 +158,8 @@ impl Consuming {
         queue: Arc<WorkQueue>,
     ) -> Result<ShortString, Fault> {
         if self.is_limited && queue.rules().is_quorum {
-            let (queue, host) = (queue.name(), self.shared.host.name());
-            let text = format!("queue '{queue}' in vhost '{host}' does not support global qos");
+            let what = describe(&self.shared.host, Named::Queue(queue.name()));
+            let text = format!("{what} does not support global qos");
             return Err(Fault::new(ReplyCode::NotImplemented, text));
         }
         let tag = self.new_tag(method)?;
@@ -204,24 +204,18 @@ impl Consuming {
         Ok(tag)
     }
 
-    /// Where answers to what the channel publishes are to go.
-    ///
-    /// # Errors
-    /// Nobody consumes them.
-    pub fn reply_address(&self) -> Result<&ShortString, Fault> {
-        let known = self.reply_consumer.as_ref().map(|(_, address)| address);
-        known.ok_or_else(|| {
-            let text = "fast reply consumer does not exist";
-            Fault::new(ReplyCode::PreconditionFailed, text)
-        })
+    /// Where answers to what the channel publishes are to go, if somebody consumes them.
+    #[must_use]
+    pub fn reply_address(&self) -> Option<&ShortString> {
+        self.reply_consumer.as_ref().map(|(_, address)| address)
     }
 
     /// What the arguments say, of which RabbitMQ knows three.
     fn priority(&self, method: &basic::Consume, queue: &WorkQueue) -> Result<i32, Fault> {
         let arguments = method.arguments.view();
-        let (queue, host) = (queue.name(), self.shared.host.name());
+        let what = describe(&self.shared.host, Named::Queue(queue.name()));
         let refuse = |name: &str, why: String| {
-            let text = format!("invalid arg '{name}' for queue '{queue}' in vhost '{host}'{why}");
+            let text = format!("invalid arg '{name}' for {what}{why}");
             Err(Fault::new(ReplyCode::PreconditionFailed, text))
         };
         if arguments.get("x-stream-offset").is_some() {
@@ -237,15 +231,12 @@ impl Consuming {
         let Some(value) = arguments.get("x-priority") else {
             return Ok(0);
         };
-        match value.integer() {
-            Some(number) => {
+        match integer(value) {
+            Ok(number) => {
                 let most = i64::from(i32::MAX);
                 Ok(i32::try_from(number.clamp(-most, most)).unwrap_or(0))
             }
-            None => {
-                let why = format!(": \"expected integer, got {}\"", type_name(value));
-                refuse("x-priority", why)
-            }
+            Err(why) => refuse("x-priority", format!(": {why}")),
         }
     }
 
@@ -461,7 +452,7 @@ impl Consuming {
     pub fn reject(&self, taken: Taken) -> Result<(), Fault> {
         self.say(taken, |queue, receipts| {
             let client = &self.shared.client;
-            client.bury_taken(queue, receipts.to_vec(), Death::Rejected)
+            client.bury_taken(queue, receipts, Death::Rejected)
         })
     }
 
@@ -477,7 +468,7 @@ impl Consuming {
         let client = &self.shared.client;
         let (returning, dying): (Taken, Taken) = taken.into_iter().partition(may_return);
         self.say(dying, |queue, receipts| {
-            client.bury_taken(queue, receipts.to_vec(), Death::DeliveryLimit)
+            client.bury_taken(queue, receipts, Death::DeliveryLimit)
         })?;
         self.say(returning, |queue, receipts| {
             client.give_back(queue.group(), receipts).map(drop)

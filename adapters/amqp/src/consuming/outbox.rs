@@ -49,10 +49,14 @@ impl Outbox {
         mem::take(&mut *self.letters.lock())
     }
 
-    /// All there are.
+    /// Those for a channel, of `taken` before and of all there are; the others are `taken` now.
     #[must_use]
-    pub fn take_now(&self) -> VecDeque<Letter> {
-        mem::take(&mut *self.letters.lock())
+    pub fn take_for(&self, channel: u16, taken: &mut VecDeque<Letter>) -> VecDeque<Letter> {
+        taken.append(&mut self.letters.lock());
+        let is_own = |letter: &Letter| letter.channel == channel;
+        let (own, others) = mem::take(taken).into_iter().partition(is_own);
+        *taken = others;
+        own
     }
 
     pub(super) fn put(&self, letter: Letter) {

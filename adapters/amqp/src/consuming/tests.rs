@@ -5,6 +5,7 @@ use crate::topology::Topology;
 use bytes::{Bytes, BytesMut};
 use gantry_core::model::{Message, QueueId, SystemClock, Timestamp};
 use gantry_core::{Broker, Config, Durability, Payload as Produced, ProduceItem};
+use std::task::Waker;
 use tempfile::TempDir;
 
 struct World {
@@ -87,7 +88,7 @@ impl World {
     /// Writes what waits in the outbox, as a connection does.
     fn flush(&self, channels: &mut [&mut Channel]) {
         loop {
-            let letters = self.shared.outbox.take_now();
+            let letters = self.shared.outbox.take(Waker::noop());
             if letters.is_empty() {
                 return;
             }

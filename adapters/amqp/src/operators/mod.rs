@@ -4,14 +4,14 @@
 use crate::accounts::Rights;
 use crate::codec::method::{basic, exchange, queue};
 use crate::codec::{Content, FrameMax, Properties, ShortString};
-use crate::consuming::{Consuming, Outbox, Shared, delivered_of};
+use crate::consuming::delivered_of;
 use crate::fault::Fault;
 use crate::message::Delivered;
 use crate::publishing::{Batch, Publisher};
 use crate::server::Server;
 use crate::topology::Topology;
 use bytes::{Bytes, BytesMut};
-use gantry_core::vhosts::{Credit, Dealt, Death, VirtualHost, WorkQueue};
+use gantry_core::vhosts::{Dealt, Death, VirtualHost, WorkQueue};
 use gantry_core::{Client, LeaseSession, Receipt};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -160,11 +160,10 @@ impl Operator {
         };
         let content = Content { properties, body };
         let mut batch = Batch::default();
-        let asking = Consuming::new(self.shared(), 0);
         let at = self.server.clock.now();
         let routed = self
             .publisher
-            .route(&method, &content, at, (&batch, &asking))?;
+            .route(&method, &content, at, (&batch, None))?;
         let is_routed = !routed.is_unrouted && !routed.is_refused;
         batch.put(0, None, (method, content), routed);
         let from = (&self.client, &*self.server.replies);
@@ -201,7 +200,7 @@ impl Operator {
             match after {
                 After::Acknowledge => drop(self.client.ack(queue.group(), &receipts)?),
                 After::Requeue => drop(self.client.give_back(queue.group(), &receipts)?),
-                After::Reject => self.client.bury_taken(&queue, receipts, Death::Rejected)?,
+                After::Reject => self.client.bury_taken(&queue, &receipts, Death::Rejected)?,
             }
         }
         self.client.end_session(self.session);
@@ -231,17 +230,5 @@ impl Operator {
             taken.push(dealt);
         }
         Ok(())
-    }
-
-    fn shared(&self) -> Shared {
-        Shared {
-            client: self.client.clone(),
-            host: Arc::clone(&self.host),
-            outbox: Arc::new(Outbox::default()),
-            room: Credit::of(Some(1)),
-            replies: Arc::clone(&self.server.replies),
-            frame_max: FrameMax::LEAST,
-            takes_cancel: false,
-        }
     }
 }

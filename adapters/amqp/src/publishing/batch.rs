@@ -145,7 +145,7 @@ impl Batch {
         }
         self.counted.clear();
         self.bury(client);
-        self.dispatch(client);
+        client.dispatch_all(std::mem::take(&mut self.queues));
         stored
     }
 
@@ -154,17 +154,6 @@ impl Batch {
             && let Err(error) = client.refuse(std::mem::take(&mut self.letters))
         {
             tracing::warn!(%error, "dead letters of refused messages are not kept");
-        }
-    }
-
-    fn dispatch(&mut self, client: &Client) {
-        self.queues.sort_unstable_by_key(Arc::as_ptr);
-        self.queues.dedup_by(|one, other| Arc::ptr_eq(one, other));
-        for queue in self.queues.drain(..) {
-            if let Err(error) = client.dispatch(&queue) {
-                // Whoever acknowledges or publishes next tries again.
-                tracing::warn!(%error, queue = &**queue.name(), "messages are not handed out");
-            }
         }
     }
 }

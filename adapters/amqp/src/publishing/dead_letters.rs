@@ -147,8 +147,8 @@ impl QueueProtocol for AmqpQueueProtocol {
         queues
     }
 
-    fn life_ms(&self, message: &MessageView) -> Option<u64> {
-        let properties = RecordView::parse(&message.bytes).ok()?.properties();
+    fn life_ms(&self, record: &RecordView) -> Option<u64> {
+        let properties = record.properties();
         // What other protocols call so is theirs.
         properties.value(property::AMQP_BASE64)?;
         properties.value("expiration")?.parse().ok()

@@ -12,10 +12,10 @@ use crate::accounts::{Right, Rights};
 use crate::codec::method::basic;
 use crate::codec::table::TableBuilder;
 use crate::codec::{Content, PropertyList, ReplyCode, ShortString, TableView, Value};
-use crate::consuming::{Consuming, REPLY_TO, Replies, is_reply_address};
+use crate::consuming::{REPLY_TO, Replies, is_reply_address};
 use crate::fault::Fault;
 use crate::message::{Delivered, MessageFault, Published};
-use crate::topology::{LIFE_MS_MAX, Named, fault};
+use crate::topology::{LIFE_MS_MAX, Named, describe, fault};
 pub(crate) use batch::{Batch, Stored};
 use bytes::Bytes;
 pub(crate) use dead_letters::AmqpQueueProtocol;
@@ -75,7 +75,7 @@ pub struct Routed {
 
 impl Publisher {
     /// Checks and routes a message that came `at`; those of `before` are published first. Answers
-    /// to it are for who is `asking`.
+    /// to it go to `answers_to`, if anybody waits for them.
     ///
     /// # Errors
     /// A channel's or a connection's fault.
@@ -84,7 +84,7 @@ impl Publisher {
         method: &basic::Publish,
         content: &Content,
         at: Timestamp,
-        (before, asking): (&Batch, &Consuming),
+        (before, answers_to): (&Batch, Option<&ShortString>),
     ) -> Result<Routed, Fault> {
         if method.immediate {
             return Err(Fault::new(ReplyCode::NotImplemented, "immediate=true"));
@@ -111,7 +111,9 @@ impl Publisher {
         let refusing = self.withhold(&mut route, before);
         let asks = list.reply_to == Some(REPLY_TO.as_bytes());
         let address = if asks {
-            Some(asking.reply_address()?.as_bytes())
+            let text = "fast reply consumer does not exist";
+            let address = answers_to.ok_or_else(|| refused(text.to_owned()))?;
+            Some(address.as_bytes())
         } else {
             list.reply_to
         };
@@ -188,9 +190,8 @@ impl Publisher {
         match self.client.find_exchange(&self.host, name) {
             None => Err(self.fault(name, TopologyError::NoExchange(name.into()))),
             Some(spec) if spec.is_internal => {
-                let host = self.host.name();
-                let text =
-                    format!("cannot publish to internal exchange '{name}' in vhost '{host}'");
+                let what = describe(&self.host, Named::Exchange(name));
+                let text = format!("cannot publish to internal {what}");
                 Err(Fault::new(ReplyCode::AccessRefused, text))
             }
             Some(spec) => Ok(spec),

@@ -1,13 +1,12 @@
 use super::*;
 use crate::codec::table::{ArrayBuilder, TableBuilder, Value};
-use crate::codec::{FrameMax, MethodId, ShortString};
-use crate::consuming::Shared;
+use crate::codec::{MethodId, ShortString};
 use crate::message::Delivered;
 use bytes::Bytes;
 use gantry_core::model::SystemClock;
 use gantry_core::record::RecordView;
 use gantry_core::routing::{Arguments, Binding, Destination, ExchangeKind, ExchangeSpec};
-use gantry_core::vhosts::{Credit, QueueSpec};
+use gantry_core::vhosts::QueueSpec;
 use gantry_core::{Broker, Config, Durability, FetchQueue};
 use std::net::Ipv4Addr;
 use tempfile::TempDir;
@@ -38,20 +37,6 @@ impl World {
             broker,
             publisher,
         }
-    }
-
-    /// Who publishes has no consumers.
-    fn asking(&self) -> Consuming {
-        let shared = Shared {
-            client: self.publisher.client.clone(),
-            host: Arc::clone(&self.publisher.host),
-            outbox: Arc::default(),
-            room: Credit::of(None),
-            replies: Arc::default(),
-            frame_max: FrameMax::LEAST,
-            takes_cancel: false,
-        };
-        Consuming::new(shared, 1)
     }
 
     fn exchange(&self, name: &str, kind: ExchangeKind, is_internal: bool) {
@@ -103,7 +88,7 @@ impl World {
                 &method,
                 &content,
                 Timestamp::from_millis(7),
-                (&Batch::default(), &self.asking()),
+                (&Batch::default(), None),
             )
             .map_err(|fault| {
                 let close = fault.close(MethodId::NONE);

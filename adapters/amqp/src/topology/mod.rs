@@ -18,6 +18,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 pub(crate) use faults::{Named, describe, fault};
 use gantry_core::vhosts::{TopologyError, VirtualHost};
 use gantry_core::{Client, LeaseSession};
+pub(crate) use queues::integer;
 use std::borrow::Cow;
 use std::sync::Arc;
 

@@ -33,13 +33,14 @@ impl Topology {
     ) -> Result<queue::DeclareOk, Fault> {
         let name = &*stripped(method.queue.as_str());
         let queue = if method.passive {
-            self.queue(name)?
+            let queue = self.queue(name)?;
+            self.client.note_use(&queue);
+            queue
         } else if name.is_empty() {
             self.make_queue(&made_up_name(&self.client, MADE_UP_PREFIX), method)?
         } else {
             self.make_queue(name, method)?
         };
-        self.client.note_use(&queue);
         // What is over by now does not count.
         self.client.dispatch(&queue)?;
         let counts = self.client.queue_counts(&queue)?;
@@ -315,7 +316,9 @@ fn check(argument: &str, value: Value<'_>) -> Result<(), String> {
     }
 }
 
-fn integer(value: Value<'_>) -> Result<i64, String> {
+/// # Errors
+/// It is none, as RabbitMQ says it.
+pub(crate) fn integer(value: Value<'_>) -> Result<i64, String> {
     let wrong = || format!("\"expected integer, got {}\"", type_name(value));
     value.integer().ok_or_else(wrong)
 }

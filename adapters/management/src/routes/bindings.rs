@@ -137,8 +137,14 @@ impl Ends {
 }
 
 fn all_of(host: &VirtualHost) -> Vec<Value> {
-    let all = bindings(host);
-    all.iter().map(|one| binding(host.name(), one)).collect()
+    those_of(host, |_| true)
+}
+
+/// Those of a virtual host's that are meant.
+pub(super) fn those_of(host: &VirtualHost, is_meant: impl Fn(&Binding) -> bool) -> Vec<Value> {
+    let all = bindings(host).into_iter();
+    let meant = all.filter(|one| is_meant(one));
+    meant.map(|one| binding(host.name(), &one)).collect()
 }
 
 async fn list(caller: Caller, query: Query) -> Result<Response, Refusal> {
@@ -162,9 +168,7 @@ async fn between(
     let host = caller.vhost(&vhost)?;
     let ends = Ends::new(&source, &kind, &destination)?;
     ends.check(&host)?;
-    let all = bindings(&host).into_iter();
-    let meant = all.filter(|one| ends.has(one));
-    query.list(meant.map(|one| binding(&vhost, &one)).collect())
+    query.list(those_of(&host, |one| ends.has(one)))
 }
 
 async fn bind(

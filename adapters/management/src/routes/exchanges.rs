@@ -1,8 +1,9 @@
 //! Exchanges.
 
+use super::bindings::those_of;
 use super::{deleted, put};
 use crate::caller::Caller;
-use crate::describe::{binding, bindings, exchange};
+use crate::describe::exchange;
 use crate::query::Query;
 use crate::refusal::Refusal;
 use crate::request::{Body, short};
@@ -169,7 +170,5 @@ fn bindings_that(
 ) -> Result<Response, Refusal> {
     let host = caller.vhost(vhost)?;
     host.exchange(name).ok_or_else(Refusal::not_found)?;
-    let all = bindings(&host).into_iter();
-    let meant = all.filter(|binding| is_meant(binding));
-    query.list(meant.map(|one| binding(vhost, &one)).collect())
+    query.list(those_of(&host, is_meant))
 }

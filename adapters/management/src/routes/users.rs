@@ -70,7 +70,10 @@ async fn list(
     query: Query,
 ) -> Result<Response, Refusal> {
     caller.administers()?;
-    let users = management.amqp.accounts().users();
+    told(&management.amqp.accounts().users(), &query)
+}
+
+fn told(users: &[(Arc<str>, Account)], query: &Query) -> Result<Response, Refusal> {
     let users = users.iter().map(|(name, account)| user(name, account));
     query.list(users.collect())
 }
@@ -84,8 +87,7 @@ async fn without_permissions(
     let permissions = management.amqp.accounts().permissions();
     let mut users = management.amqp.accounts().users();
     users.retain(|(name, _)| !permissions.iter().any(|permission| permission.1 == *name));
-    let users = users.iter().map(|(name, account)| user(name, account));
-    query.list(users.collect())
+    told(&users, &query)
 }
 
 async fn one(

@@ -3,7 +3,7 @@
 
 use crate::broker::{Durability, ProduceItem};
 use crate::leases::LeaseReceipt;
-use crate::vhosts::{DeadLetter, Dealt, Death, QueueProtocol, WorkQueue};
+use crate::vhosts::{DeadLetter, Dealt, Death, WorkQueue};
 use crate::{Client, Error};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -29,11 +29,6 @@ impl Dead {
 }
 
 impl Client {
-    /// Whose queues they are from now on; the first to say so counts.
-    pub fn set_queue_protocol(&self, protocol: Arc<dyn QueueProtocol>) {
-        let _first = self.shared.vhosts.queue_protocol.set(protocol);
-    }
-
     /// Messages that consumers have are not for any consumer any more: they go to the queue's
     /// exchange for dead letters, and are done with.
     ///
@@ -42,11 +37,11 @@ impl Client {
     pub fn bury_taken(
         &self,
         queue: &Arc<WorkQueue>,
-        receipts: Vec<LeaseReceipt>,
+        receipts: &[LeaseReceipt],
         death: Death,
     ) -> Result<(), Error> {
         if queue.rules().dead_letters.is_none() {
-            self.ack(queue.group(), &receipts)?;
+            self.ack(queue.group(), receipts)?;
             return Ok(());
         }
         let mut dead = Dead::default();
@@ -56,15 +51,12 @@ impl Client {
                 let dealt = Dealt {
                     message,
                     attempt: 1,
-                    receipt,
+                    receipt: receipt.clone(),
                 };
                 dead.put(queue, dealt, death);
             }
         }
-        while let Some(next) = self.bury_next(&mut dead)? {
-            self.serve(&next, &mut dead)?;
-        }
-        Ok(())
+        self.bury_all(dead)
     }
 
     /// Makes dead letters of messages that a queue does not take.
@@ -74,6 +66,12 @@ impl Client {
     pub fn refuse(&self, letters: Vec<DeadLetter>) -> Result<(), Error> {
         let mut dead = Dead::default();
         self.produce_letters(letters, &mut dead)?;
+        self.bury_all(dead)
+    }
+
+    /// Buries all of them, and looks after the queues that dead letters come to: others may die
+    /// there.
+    pub(super) fn bury_all(&self, mut dead: Dead) -> Result<(), Error> {
         while let Some(next) = self.bury_next(&mut dead)? {
             self.serve(&next, &mut dead)?;
         }
@@ -81,7 +79,7 @@ impl Client {
     }
 
     /// Buries all who died in one queue, if any; else the next queue that dead letters came to.
-    pub(super) fn bury_next(&self, dead: &mut Dead) -> Result<Option<Arc<WorkQueue>>, Error> {
+    fn bury_next(&self, dead: &mut Dead) -> Result<Option<Arc<WorkQueue>>, Error> {
         while let Some((queue, those)) = dead.by_queue.pop_front() {
             let receipts: Vec<_> = those
                 .iter()

@@ -9,7 +9,7 @@ use super::lease::{
 };
 use crate::leases::{Hold, LeaseReceipt, LeaseSession};
 use crate::model::QueueId;
-use crate::vhosts::{Consumer, Dealt, TopologyError, WorkQueue};
+use crate::vhosts::{Consumer, Dealt, QueueProtocol, TopologyError, WorkQueue};
 use crate::{Client, Error};
 use burial::Dead;
 use std::sync::Arc;
@@ -21,6 +21,11 @@ const BATCH: usize = 256;
 const BATCH_BYTES: usize = 4 << 20;
 
 impl Client {
+    /// Whose queues they are from now on; the first to say so counts.
+    pub fn set_queue_protocol(&self, protocol: Arc<dyn QueueProtocol>) {
+        let _first = self.shared.vhosts.queue_protocol.set(protocol);
+    }
+
     /// Lets somebody consume from a queue once it is dispatched.
     ///
     /// # Errors
@@ -86,19 +91,15 @@ impl Client {
         let mut dead = Dead::default();
         self.serve(queue, &mut dead)?;
         // Nearly always nobody has died.
-        while let Some(next) = self.bury_next(&mut dead)? {
-            self.serve(&next, &mut dead)?;
-        }
-        Ok(())
+        self.bury_all(dead)
     }
 
-    /// Dispatches each of them once.
-    pub(in crate::broker) fn dispatch_all(&self, mut queues: Vec<Arc<WorkQueue>>) {
+    /// Dispatches each of them once. What fails is logged: who calls next tries again.
+    pub fn dispatch_all(&self, mut queues: Vec<Arc<WorkQueue>>) {
         queues.sort_unstable_by_key(Arc::as_ptr);
         queues.dedup_by(|one, other| Arc::ptr_eq(one, other));
         for queue in queues {
             if let Err(error) = self.dispatch(&queue) {
-                // Whoever acknowledges or produces next tries again.
                 tracing::warn!(%error, queue = &**queue.name(), "messages are not handed out");
             }
         }
@@ -108,8 +109,11 @@ impl Client {
     /// when its lock is not held any more.
     fn serve(&self, queue: &Arc<WorkQueue>, dead: &mut Dead) -> Result<(), Error> {
         let mut consumers = queue.consumers();
+        if consumers.count() == 0 && !queue.needs_upkeep() {
+            return Ok(());
+        }
+        let request = request(queue);
         while consumers.count() > 0 {
-            let request = request(queue);
             let ready = self.queue_counts(queue)?.ready;
             let ready = usize::try_from(ready).unwrap_or(BATCH).min(BATCH);
             let takers = consumers.take_turns(ready);
@@ -127,7 +131,7 @@ impl Client {
                 break;
             }
         }
-        self.keep_rules(queue, dead)
+        self.keep_rules(queue, &request, dead)
     }
 
     /// What of a queue is ready, and what is on its way.
@@ -167,16 +171,12 @@ impl Client {
         if queue.has_mortals() {
             self.dispatch(queue)?;
         }
+        let request = request(queue);
         loop {
-            let request = request(queue);
             let leased = self.deal(&request, &[session])?;
-            let Some((delivery, receipt)) = first(&leased, &request) else {
+            let first = leased.deliveries.first();
+            let Some(dealt) = first.and_then(|first| dealt(&leased, &request, first)) else {
                 return Ok(None);
-            };
-            let dealt = Dealt {
-                message: delivery.message.clone(),
-                attempt: delivery.attempt,
-                receipt,
             };
             let Some(death) = self.death_of(queue, &dealt, Patience::WhenDue) else {
                 if queue.has_mortals() {
@@ -187,9 +187,7 @@ impl Client {
             };
             let mut dead = Dead::default();
             dead.put(queue, dealt, death);
-            while let Some(next) = self.bury_next(&mut dead)? {
-                self.serve(&next, &mut dead)?;
-            }
+            self.bury_all(dead)?;
         }
     }
 
@@ -204,13 +202,8 @@ impl Client {
         let mut done: Vec<LeaseReceipt> = Vec::new();
         let mut runs: Vec<(&Arc<Consumer>, Vec<Dealt>)> = Vec::new();
         for (delivery, taker) in leased.deliveries.iter().zip(takers) {
-            let Some(receipt) = leased.receipt(request, delivery) else {
+            let Some(dealt) = dealt(&leased, request, delivery) else {
                 continue;
-            };
-            let dealt = Dealt {
-                message: delivery.message.clone(),
-                attempt: delivery.attempt,
-                receipt,
             };
             if let Some(death) = self.death_of(queue, &dealt, Patience::FirstTime) {
                 taker.give_turn_back();
@@ -266,8 +259,11 @@ fn request(queue: &WorkQueue) -> LeaseRequest {
     }
 }
 
-/// What was leased first.
-fn first<'a>(leased: &'a Leased, request: &LeaseRequest) -> Option<(&'a Delivery, LeaseReceipt)> {
-    let delivery = leased.deliveries.first()?;
-    Some((delivery, leased.receipt(request, delivery)?))
+/// A delivery as who takes it gets it.
+fn dealt(leased: &Leased, request: &LeaseRequest, delivery: &Delivery) -> Option<Dealt> {
+    Some(Dealt {
+        message: delivery.message.clone(),
+        attempt: delivery.attempt,
+        receipt: leased.receipt(request, delivery)?,
+    })
 }

@@ -1,12 +1,9 @@
 //! How many bytes of bodies are ready in a queue that limits them.
 
 use super::{LeaseQueue, lease_queues};
-use crate::broker::FetchQueue;
-use crate::model::QueueOffset;
 use crate::record::RecordView;
 use crate::vhosts::{FreshSizes, WorkQueue};
 use crate::{Client, Error};
-use std::sync::Arc;
 
 /// Messages looked at in one read.
 const LOOK: u32 = 1_024;
@@ -57,22 +54,12 @@ impl Client {
     /// Looks at what has come up to `end`.
     fn learn(&self, of: &LeaseQueue, fresh: &mut FreshSizes, end: u64) -> Result<(), Error> {
         while fresh.end() < end {
-            let offset = QueueOffset::new(fresh.end());
-            let wanted = FetchQueue {
-                topic: Arc::clone(&of.topic),
-                queue: of.queue,
-                offset,
-                bytes_max: LOOK_BYTES,
-                messages_max: LOOK,
-                filter: None,
-            };
-            let fetched = self.fetch_now(&[wanted], LOOK_BYTES).pop();
-            let fetched = fetched.ok_or_else(|| Error::Internal("no outcome".to_owned()))??;
-            let (views, next) = self.messages(&fetched, offset, LOOK, None)?;
+            let from = fresh.end();
+            let (views, next) = self.read_queue(of, from, (LOOK, LOOK_BYTES), None)?;
             for view in views {
                 fresh.put(view.offset.get(), body_bytes(&view.bytes));
             }
-            if next <= offset {
+            if next.get() <= from {
                 return Ok(());
             }
             fresh.pass(next.get());

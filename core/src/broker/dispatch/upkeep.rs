@@ -1,7 +1,7 @@
 //! What queues do by themselves: messages expire, make room, return too often; queues expire.
 
 use super::burial::Dead;
-use super::{BATCH, LeaseRequest, lease_queues, request};
+use super::{BATCH, LeaseRequest, dealt, lease_queues};
 use crate::broker::MessageView;
 use crate::leases::LeaseSession;
 use crate::model::Timestamp;
@@ -112,15 +112,21 @@ impl Client {
 
     /// Takes out of a queue what its rules do not let stay, and has it looked at again when the
     /// next message's time is over. The queue is locked.
-    pub(super) fn keep_rules(&self, queue: &Arc<WorkQueue>, dead: &mut Dead) -> Result<(), Error> {
+    pub(super) fn keep_rules(
+        &self,
+        queue: &Arc<WorkQueue>,
+        request: &LeaseRequest,
+        dead: &mut Dead,
+    ) -> Result<(), Error> {
         if queue.rules().drops_head() {
-            self.make_room(queue, dead)?;
+            self.make_room(queue, request, dead)?;
         }
         if queue.has_mortals() {
-            for of in lease_queues(queue) {
+            for of in &request.queues {
                 let request = LeaseRequest {
-                    queues: vec![of],
-                    ..request(queue)
+                    queues: vec![of.clone()],
+                    messages_max: u32::try_from(BATCH).unwrap_or(u32::MAX),
+                    ..request.clone()
                 };
                 self.expire_heads(queue, &request, dead)?;
             }
@@ -143,11 +149,15 @@ impl Client {
             })
     }
 
-    fn make_room(&self, queue: &Arc<WorkQueue>, dead: &mut Dead) -> Result<(), Error> {
-        let request = request(queue);
+    fn make_room(
+        &self,
+        queue: &Arc<WorkQueue>,
+        request: &LeaseRequest,
+        dead: &mut Dead,
+    ) -> Result<(), Error> {
         loop {
             let count = self.surplus(queue)?;
-            if count == 0 || self.take_dead(queue, &request, count, Death::MaxLength, dead)? == 0 {
+            if count == 0 || self.take_dead(queue, request, count, Death::MaxLength, dead)? == 0 {
                 return Ok(());
             }
         }
@@ -179,23 +189,17 @@ impl Client {
     ) -> Result<(), Error> {
         let now = self.shared.clock.now();
         loop {
-            let looks = LeaseRequest {
-                messages_max: u32::try_from(BATCH).unwrap_or(u32::MAX),
-                ..request.clone()
-            };
-            let mut heads = self.peek(&looks)?.into_iter();
-            let deadlines = heads.by_ref().map(|(_, view)| self.expiry(queue, &view));
             let mut count = 0;
-            let mut next = None;
-            for deadline in deadlines {
-                if deadline.is_none_or(|at| at > now) {
-                    next = deadline;
-                    break;
+            for (_, head) in self.peek(request)? {
+                let expiry = self.mortality(queue, &head).map(|mortal| mortal.expiry());
+                if expiry.is_some_and(|at| at <= now) {
+                    count += 1;
+                    continue;
                 }
-                count += 1;
-            }
-            if let Some(at) = next {
-                self.set_alarm(queue, at);
+                if let Some(at) = expiry {
+                    self.set_alarm(queue, at);
+                }
+                break;
             }
             if count == 0 || self.take_dead(queue, request, count, Death::Expired, dead)? == 0 {
                 return Ok(());
@@ -218,12 +222,7 @@ impl Client {
         self.shared.leases.leave_session(nobody);
         let leased = leased?;
         for delivery in &leased.deliveries {
-            if let Some(receipt) = leased.receipt(request, delivery) {
-                let dealt = Dealt {
-                    message: delivery.message.clone(),
-                    attempt: delivery.attempt,
-                    receipt,
-                };
+            if let Some(dealt) = dealt(&leased, request, delivery) {
                 dead.put(queue, dealt, death);
             }
         }
@@ -247,31 +246,38 @@ impl Client {
         if !queue.has_mortals() {
             return None;
         }
-        let now = self.shared.clock.now();
-        let expiry = self.expiry(queue, &dealt.message)?;
-        let is_first = patience == Patience::FirstTime && dealt.attempt == 1;
-        let is_over = if is_first {
-            expiry < now
+        let mortal = self.mortality(queue, &dealt.message)?;
+        let (now, expiry) = (self.shared.clock.now(), mortal.expiry());
+        let is_over = if patience == Patience::FirstTime && dealt.attempt == 1 {
+            expiry < now && mortal.life_ms > 0
         } else {
             expiry <= now
         };
-        let may_not_live = self.life_ms(queue, &dealt.message) == Some(0);
-        (is_over && !(is_first && may_not_live)).then_some(Death::Expired)
+        is_over.then_some(Death::Expired)
     }
 
-    /// When a message expires.
-    fn expiry(&self, queue: &WorkQueue, message: &MessageView) -> Option<Timestamp> {
-        let life = self.life_ms(queue, message)?;
+    /// How long a message may be in a queue, if not for ever.
+    fn mortality(&self, queue: &WorkQueue, message: &MessageView) -> Option<Mortality> {
         let record = RecordView::parse(&message.bytes).ok()?;
-        Some(record.stored_at().plus_millis(life))
-    }
-
-    fn life_ms(&self, queue: &WorkQueue, message: &MessageView) -> Option<u64> {
         let protocol = self.shared.vhosts.queue_protocol.get();
-        let own = protocol.and_then(|protocol| protocol.life_ms(message));
-        match (own, queue.rules().life_ms) {
-            (Some(own), Some(of_queue)) => Some(own.min(of_queue)),
-            (own, of_queue) => own.or(of_queue),
-        }
+        let own = protocol.and_then(|protocol| protocol.life_ms(&record));
+        let life_ms = own.into_iter().chain(queue.rules().life_ms).min()?;
+        Some(Mortality {
+            stored_at: record.stored_at(),
+            life_ms,
+        })
+    }
+}
+
+/// A message's time in a queue.
+#[derive(Clone, Copy)]
+struct Mortality {
+    stored_at: Timestamp,
+    life_ms: u64,
+}
+
+impl Mortality {
+    fn expiry(self) -> Timestamp {
+        self.stored_at.plus_millis(self.life_ms)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Delivery, LeaseOrder, LeaseQueue, LeaseRequest, LeaseStart, Leased};
 use crate::broker::{FetchQueue, MessageView};
+use crate::filter::Filter;
 use crate::leases::{
     GroupLeases, Handout, Hold, LeaseSession, Ledger, LedgerKey, Ledgers, Progress,
 };
@@ -363,19 +364,9 @@ impl Client {
         queue: &LeaseQueue,
         messages_max: u32,
     ) -> Result<u64, Error> {
-        let offset = QueueOffset::new(ledger.cursor());
-        let filter = grant.request.filter.clone();
-        let wanted = FetchQueue {
-            topic: Arc::clone(&queue.topic),
-            queue: queue.queue,
-            offset,
-            bytes_max: grant.bytes_left,
-            messages_max,
-            filter: filter.clone(),
-        };
-        let fetched = self.fetch_now(&[wanted], grant.bytes_left).pop();
-        let fetched = fetched.ok_or_else(|| Error::Internal("no outcome".to_owned()))??;
-        let (views, next) = self.messages(&fetched, offset, messages_max, filter.as_deref())?;
+        let limits = (messages_max, grant.bytes_left);
+        let filter = grant.request.filter.as_ref();
+        let (views, next) = self.read_queue(queue, ledger.cursor(), limits, filter)?;
         for view in views {
             if !ledger.is_fresh(view.offset.get()) {
                 continue;
@@ -390,28 +381,40 @@ impl Client {
         Ok(next.get())
     }
 
+    /// Messages of a queue from an offset on, and where to go on.
+    pub(in crate::broker) fn read_queue(
+        &self,
+        queue: &LeaseQueue,
+        from: u64,
+        (messages_max, bytes_max): (u32, usize),
+        filter: Option<&Arc<Filter>>,
+    ) -> Result<(Vec<MessageView>, QueueOffset), Error> {
+        let offset = QueueOffset::new(from);
+        let wanted = FetchQueue {
+            topic: Arc::clone(&queue.topic),
+            queue: queue.queue,
+            offset,
+            bytes_max,
+            messages_max,
+            filter: filter.cloned(),
+        };
+        let fetched = self.fetch_now(&[wanted], bytes_max).pop();
+        let fetched = fetched.ok_or_else(|| Error::Internal("no outcome".to_owned()))??;
+        self.messages(&fetched, offset, messages_max, filter.map(Arc::as_ref))
+    }
+
     /// One message of a queue; none when nothing a consumer could read stands there any more.
     pub(in crate::broker) fn leased_message(
         &self,
         queue: &LeaseQueue,
         offset: u64,
     ) -> Result<Option<MessageView>, Error> {
-        let offset = QueueOffset::new(offset);
-        let wanted = FetchQueue {
-            topic: Arc::clone(&queue.topic),
-            queue: queue.queue,
-            offset,
-            bytes_max: 1,
-            messages_max: 1,
-            filter: None,
+        let (views, _) = match self.read_queue(queue, offset, (1, 1), None) {
+            Err(Error::OffsetOutOfRange { .. }) => return Ok(None),
+            outcome => outcome?,
         };
-        let fetched = match self.fetch_now(&[wanted], 1).pop() {
-            Some(Ok(fetched)) => fetched,
-            Some(Err(Error::OffsetOutOfRange { .. })) | None => return Ok(None),
-            Some(Err(error)) => return Err(error),
-        };
-        let (views, _) = self.messages(&fetched, offset, 1, None)?;
-        let view = views.into_iter().find(|view| view.offset == offset);
+        let mut views = views.into_iter();
+        let view = views.find(|view| view.offset.get() == offset);
         Ok(view.filter(|view| RecordView::parse(&view.bytes).is_ok()))
     }
 

@@ -1,10 +1,8 @@
 //! What a request would be given, without giving it.
 
 use super::LeaseRequest;
-use crate::broker::{FetchQueue, MessageView};
-use crate::model::QueueOffset;
+use crate::broker::MessageView;
 use crate::{Client, Error};
-use std::sync::Arc;
 
 impl Client {
     /// Messages a lease would hand out now, each with which of the request's queues it is of.
@@ -30,21 +28,9 @@ impl Client {
             }
             let left = limit.saturating_sub(seen.len() + views.len());
             if left > 0 {
-                let offset = QueueOffset::new(ledger.cursor());
-                let messages_max = u32::try_from(left).unwrap_or(u32::MAX);
-                let filter = request.filter.clone();
-                let wanted = FetchQueue {
-                    topic: Arc::clone(&queue.topic),
-                    queue: queue.queue,
-                    offset,
-                    bytes_max: room,
-                    messages_max,
-                    filter: filter.clone(),
-                };
-                let fetched = self.fetch_now(&[wanted], room).pop();
-                let fetched = fetched.ok_or_else(|| Error::Internal("no outcome".to_owned()))??;
-                let (fresh, _) =
-                    self.messages(&fetched, offset, messages_max, filter.as_deref())?;
+                let limits = (u32::try_from(left).unwrap_or(u32::MAX), room);
+                let filter = request.filter.as_ref();
+                let (fresh, _) = self.read_queue(queue, ledger.cursor(), limits, filter)?;
                 let fresh = fresh.into_iter();
                 views.extend(fresh.filter(|view| ledger.is_fresh(view.offset.get())));
             }

@@ -1,8 +1,9 @@
-//! What becomes of messages that die in a queue.
+//! What core asks the protocol whose work queues they are.
 
 use super::{VirtualHost, WorkQueue};
 use crate::broker::{MessageView, ProduceItem};
 use crate::model::{Message, Timestamp};
+use crate::record::RecordView;
 use std::fmt;
 use std::sync::Arc;
 
@@ -44,7 +45,6 @@ pub trait QueueProtocol: Send + Sync + fmt::Debug {
     /// exchange.
     fn route(&self, host: &VirtualHost, exchange: &str, message: &Message) -> Vec<Arc<WorkQueue>>;
 
-    /// When a message of `queue` expires by what it says itself, in milliseconds after it was
-    /// stored.
-    fn life_ms(&self, message: &MessageView) -> Option<u64>;
+    /// When a message expires by what it says itself, in milliseconds after it was stored.
+    fn life_ms(&self, record: &RecordView) -> Option<u64>;
 }
