@@ -394,3 +394,14 @@ async fn lists_have_pages_columns_and_an_order() {
         hosts.len()
     );
 }
+
+#[tokio::test]
+async fn a_path_may_end_with_a_slash() {
+    let world = World::new().await;
+    for path in ["connections/", "queues/%2f/", "overview/?columns=node"] {
+        let answer = world.ask_as("guest", "GET", path, None).await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+    }
+    let unknown = world.ask_as("guest", "GET", "nonsense/", None).await;
+    assert_eq!(unknown.status, 404);
+}
