@@ -20,6 +20,8 @@ pub const NEWEST_ROCKETMQ: &str = "5.5.0";
 pub const AMQP_CLIENT: &str = "5.37.1";
 /// The version of RocketMQ's stock benchmarks.
 pub const ROCKETMQ_BENCHMARK: &str = "5.5.0";
+/// The version of RabbitMQ's stock benchmark, the last that is in Maven's central repository.
+pub const RABBITMQ_PERFTEST: &str = "2.22.1";
 
 /// One thing `cargo xtask test` installs, and the folder it is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +46,8 @@ pub enum Installed {
     Rocketmq(&'static str),
     /// RocketMQ's stock benchmarks.
     RocketmqBenchmark,
+    /// RabbitMQ's stock benchmark.
+    RabbitmqPerftest,
     /// `kcat`, on the path.
     Kcat,
     /// Apache Kafka, to measure beside.
@@ -69,6 +73,7 @@ impl Installed {
             Self::KafkaTools => format!("kafka-tools-{KAFKA_TOOLS}"),
             Self::Rocketmq(version) => format!("rocketmq-{version}"),
             Self::RocketmqBenchmark => format!("rocketmq-benchmark-{ROCKETMQ_BENCHMARK}"),
+            Self::RabbitmqPerftest => format!("rabbitmq-perftest-{RABBITMQ_PERFTEST}"),
             Self::Kcat => "kcat".to_owned(),
             Self::KafkaBroker => format!("kafka-broker-{KAFKA_TOOLS}"),
             Self::RocketmqBroker => format!("rocketmq-broker-{ROCKETMQ_BENCHMARK}"),
@@ -179,6 +184,15 @@ pub fn rocketmq_tool(jvm: Jvm, class: &str) -> Command {
         &[&Installed::RocketmqBenchmark.directory().join("lib/*")],
     );
     command.arg(home_option()).arg(class);
+    command
+}
+
+/// RabbitMQ's stock benchmark.
+#[must_use]
+pub fn rabbitmq_perftest() -> Command {
+    let directory = Installed::RabbitmqPerftest.directory();
+    let mut command = java(Jvm::Steady, &[&directory.join("lib/*")]);
+    command.arg("com.rabbitmq.perf.PerfTest");
     command
 }
 

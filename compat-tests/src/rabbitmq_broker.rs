@@ -90,6 +90,12 @@ impl RabbitmqBroker {
         address(self.ports.amqp()).to_string()
     }
 
+    /// The node's process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.processes.pid()
+    }
+
     /// Asks it to stop (SIGTERM), and waits.
     ///
     /// # Errors

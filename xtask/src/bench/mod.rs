@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: `quick` and `rocketmq` run the stock tools against gantry and, beside it,
+//! `cargo xtask bench`: `quick`, `rocketmq` and `rabbitmq` run the stock tools against gantry and, beside it,
 //! the original broker; `restart`, `queues` and `timers` measure what only size shows.
 
 mod load;
@@ -8,9 +8,9 @@ mod process;
 mod queues;
 mod quick;
 mod restart;
-mod rocketmq;
 mod server;
 mod timers;
+mod versus;
 mod workload;
 
 use crate::command;
@@ -18,6 +18,7 @@ use anyhow::Result;
 use clap::{Subcommand, ValueEnum};
 use compat_tests::paths;
 use std::process::Command;
+use versus::Rival;
 
 /// What to measure.
 #[derive(Debug, Subcommand)]
@@ -25,7 +26,9 @@ pub(crate) enum Bench {
     /// Produce and consume 1 KiB through both protocols for some seconds each.
     Quick(quick::Quick),
     /// RocketMQ's own benchmarks against gantry and Apache RocketMQ in turn, and how they compare.
-    Rocketmq(rocketmq::Rocketmq),
+    Rocketmq(versus::Versus),
+    /// RabbitMQ's PerfTest against gantry and RabbitMQ in turn, and how they compare.
+    Rabbitmq(versus::Versus),
     /// Time a log of some gigabytes takes to serve again.
     Restart(restart::Restart),
     /// Throughput, memory and descriptors of very many queues beside few.
@@ -42,13 +45,16 @@ pub(crate) enum Peer {
     Kafka,
     /// Apache RocketMQ.
     Rocketmq,
+    /// RabbitMQ.
+    Rabbitmq,
 }
 
 /// Runs the bench.
 pub(crate) fn run(bench: &Bench) -> Result<()> {
     match bench {
         Bench::Quick(quick) => quick::run(quick),
-        Bench::Rocketmq(rocketmq) => rocketmq::run(rocketmq),
+        Bench::Rocketmq(versus) => versus::run(versus, Rival::ROCKETMQ),
+        Bench::Rabbitmq(versus) => versus::run(versus, Rival::RABBITMQ),
         Bench::Restart(restart) => restart::run(restart),
         Bench::Queues(queues) => queues::run(queues),
         Bench::Timers(timers) => timers::run(timers),

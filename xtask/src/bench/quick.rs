@@ -37,6 +37,7 @@ pub(crate) fn run(quick: &Quick) -> Result<()> {
         install::install(match peer {
             Peer::Kafka => Installed::KafkaBroker,
             Peer::Rocketmq => Installed::RocketmqBroker,
+            Peer::Rabbitmq => Installed::RabbitmqBroker,
         })?;
     }
     if !quick.peers_only {

@@ -5,6 +5,7 @@ use super::workload::QUEUES;
 use super::{Peer, workload::Protocol};
 use anyhow::{Context as _, Result, bail};
 use compat_tests::gantry::Gantry;
+use compat_tests::rabbitmq_broker::RabbitmqBroker;
 use compat_tests::remoting::ask;
 use compat_tests::rocketmq_broker::RocketmqBroker;
 
@@ -19,6 +20,8 @@ pub(crate) enum Server {
     Original(Original),
     /// Apache RocketMQ.
     Rocketmq(RocketmqBroker),
+    /// RabbitMQ.
+    Rabbitmq(RabbitmqBroker),
 }
 
 impl Server {
@@ -32,6 +35,7 @@ impl Server {
         Ok(match peer {
             Peer::Kafka => Self::Original(kafka::start()?),
             Peer::Rocketmq => Self::Rocketmq(RocketmqBroker::start_as_shipped()?),
+            Peer::Rabbitmq => Self::Rabbitmq(RabbitmqBroker::start(&[])?),
         })
     }
 
@@ -41,6 +45,7 @@ impl Server {
             Self::Gantry(_) => "gantry",
             Self::Original(original) => original.name,
             Self::Rocketmq(_) => "rocketmq",
+            Self::Rabbitmq(_) => "rabbitmq",
         }
     }
 
@@ -50,6 +55,7 @@ impl Server {
             Self::Gantry(gantry) => gantry.pid(),
             Self::Original(original) => Ok(original.pid()),
             Self::Rocketmq(broker) => Ok(broker.pid()),
+            Self::Rabbitmq(broker) => Ok(broker.pid()),
         }
     }
 
@@ -63,8 +69,10 @@ impl Server {
         match (self, protocol) {
             (Self::Gantry(gantry), Protocol::Kafka) => gantry.kafka(),
             (Self::Gantry(gantry), Protocol::Rocketmq) => gantry.namesrv(),
+            (Self::Gantry(gantry), Protocol::Amqp) => gantry.endpoint("amqp"),
             (Self::Rocketmq(broker), Protocol::Rocketmq) => Ok(broker.namesrv()),
-            (Self::Rocketmq(_), Protocol::Kafka) => bail!("another protocol"),
+            (Self::Rabbitmq(broker), Protocol::Amqp) => Ok(broker.address()),
+            (Self::Rocketmq(_) | Self::Rabbitmq(_), _) => bail!("another protocol"),
             (Self::Original(original), wanted) => {
                 let same = original.protocol == wanted;
                 same.then(|| original.address.clone())
@@ -78,7 +86,7 @@ impl Server {
         let broker = match self {
             Self::Gantry(gantry) => gantry.endpoint("remoting")?,
             Self::Rocketmq(broker) => broker.address(),
-            Self::Original(_) => bail!("another protocol"),
+            Self::Original(_) | Self::Rabbitmq(_) => bail!("another protocol"),
         };
         let mut messages = 0;
         for queue in 0..QUEUES {

@@ -28,6 +28,7 @@ pub(crate) fn sources(client: Installed) -> Result<Vec<PathBuf>> {
         Installed::Rocketmq(_) => java_program("rocketmq")?,
         Installed::KafkaTools => vec![java.join("kafka-tools/pom.xml")],
         Installed::RocketmqBenchmark => vec![java.join("rocketmq-benchmark/pom.xml")],
+        Installed::RabbitmqPerftest => vec![java.join("rabbitmq-perftest/pom.xml")],
         Installed::Kcat => Vec::new(),
         Installed::KafkaBroker => vec![java.join("kafka-broker/pom.xml")],
         Installed::RocketmqBroker => vec![java.join("rocketmq-broker/pom.xml")],
@@ -58,6 +59,7 @@ pub(crate) fn install(client: Installed) -> Result<bool> {
         }
         Installed::KafkaTools => jars("kafka-tools", "", &directory)?,
         Installed::RocketmqBenchmark => jars("rocketmq-benchmark", "", &directory)?,
+        Installed::RabbitmqPerftest => jars("rabbitmq-perftest", "", &directory)?,
         Installed::Kcat => return kcat(),
         Installed::KafkaBroker => jars("kafka-broker", "", &directory)?,
         Installed::RocketmqBroker => jars("rocketmq-broker", "", &directory)?,

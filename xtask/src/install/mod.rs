@@ -72,6 +72,7 @@ const fn tools(client: Installed) -> &'static [&'static str] {
         | Installed::KafkaTools
         | Installed::Rocketmq(_)
         | Installed::RocketmqBenchmark
+        | Installed::RabbitmqPerftest
         | Installed::KafkaBroker
         | Installed::RocketmqBroker => &["java", "javac", "mvn"],
         Installed::RabbitmqBroker => &["apt-get", "apt-cache", "dpkg-deb"],

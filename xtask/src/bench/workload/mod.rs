@@ -1,6 +1,7 @@
 //! What the stock tools are asked to do, in one place so that every server is asked the same.
 
 mod kafka;
+mod rabbitmq;
 mod rocketmq;
 
 pub(crate) use rocketmq::QUEUES;
@@ -20,6 +21,8 @@ pub(crate) enum Protocol {
     Kafka,
     /// RocketMQ's.
     Rocketmq,
+    /// RabbitMQ's.
+    Amqp,
 }
 
 /// One thing that is measured.
@@ -40,6 +43,12 @@ pub(crate) enum Workload {
     RocketmqConsume,
     /// The same, popping.
     RocketmqPop,
+    /// PerfTest with publisher confirms.
+    RabbitmqConfirmed,
+    /// The same, of persistent messages in a durable queue.
+    RabbitmqPersistent,
+    /// PerfTest without confirms.
+    RabbitmqPlain,
 }
 
 /// How it is known how much a tool did.
@@ -75,6 +84,13 @@ impl Workload {
         Self::RocketmqPop,
     ];
 
+    /// What PerfTest does, in the order it runs.
+    pub(crate) const RABBITMQ: &[Self] = &[
+        Self::RabbitmqConfirmed,
+        Self::RabbitmqPersistent,
+        Self::RabbitmqPlain,
+    ];
+
     /// What the figures call it.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -85,6 +101,9 @@ impl Workload {
             Self::RocketmqTransaction => "rocketmq transactions 1 KiB",
             Self::RocketmqConsume => "rocketmq consume 1 KiB, push",
             Self::RocketmqPop => "rocketmq consume 1 KiB, pop",
+            Self::RabbitmqConfirmed => "amqp 12 B, confirms",
+            Self::RabbitmqPersistent => "amqp persistent 1 KiB, confirms",
+            Self::RabbitmqPlain => "amqp 12 B, no confirms",
         }
     }
 
@@ -97,6 +116,9 @@ impl Workload {
             | Self::RocketmqTransaction
             | Self::RocketmqConsume
             | Self::RocketmqPop => Protocol::Rocketmq,
+            Self::RabbitmqConfirmed | Self::RabbitmqPersistent | Self::RabbitmqPlain => {
+                Protocol::Amqp
+            }
         }
     }
 
@@ -106,6 +128,11 @@ impl Workload {
             Self::KafkaProduce | Self::KafkaConsume => Measure::Told {
                 messages_a_second: 150_000,
             },
+            Self::RabbitmqConfirmed | Self::RabbitmqPersistent | Self::RabbitmqPlain => {
+                Measure::Told {
+                    messages_a_second: 30_000,
+                }
+            }
             Self::RocketmqProduce | Self::RocketmqBatch => Measure::Grown {
                 topic: rocketmq::TOPIC,
             },
@@ -128,6 +155,8 @@ impl Workload {
         match self {
             Self::RocketmqProduce | Self::RocketmqConsume => Some(1.0 / 3.0),
             Self::RocketmqBatch => Some(1.0 / 5.0),
+            Self::RabbitmqConfirmed | Self::RabbitmqPlain => Some(1.0 / 3.5),
+            Self::RabbitmqPersistent => Some(1.0 / 6.0),
             Self::KafkaProduce
             | Self::KafkaConsume
             | Self::RocketmqTransaction
@@ -146,7 +175,11 @@ impl Workload {
                 vec![rocketmq::create_topic(address, rocketmq::TRANSACTIONS)]
             }
             Self::RocketmqPop => vec![rocketmq::set_popped(address)],
-            Self::KafkaConsume | Self::RocketmqConsume => Vec::new(),
+            Self::KafkaConsume
+            | Self::RocketmqConsume
+            | Self::RabbitmqConfirmed
+            | Self::RabbitmqPersistent
+            | Self::RabbitmqPlain => Vec::new(),
         }
     }
 
@@ -160,6 +193,9 @@ impl Workload {
             Self::RocketmqTransaction => rocketmq::transact(address),
             Self::RocketmqConsume => rocketmq::consume(address, messages),
             Self::RocketmqPop => rocketmq::pop(address, messages),
+            Self::RabbitmqConfirmed => rabbitmq::confirmed(address, messages),
+            Self::RabbitmqPersistent => rabbitmq::persistent(address, messages),
+            Self::RabbitmqPlain => rabbitmq::plain(address, messages),
         }
     }
 
@@ -174,6 +210,10 @@ impl Workload {
             // A table with commas; the sixth column counts messages per second.
             Self::KafkaConsume => printed.last().and_then(|line| line.split(", ").nth(5)),
             Self::RocketmqConsume | Self::RocketmqPop => return drained(printed),
+            // "id: test-…, receiving rate avg: 36123 msg/s"
+            Self::RabbitmqConfirmed | Self::RabbitmqPersistent | Self::RabbitmqPlain => printed
+                .iter()
+                .find_map(|line| line.split_once("receiving rate avg: ")?.1.split(' ').next()),
             Self::RocketmqProduce | Self::RocketmqBatch | Self::RocketmqTransaction => None,
         };
         let rate = rate.with_context(|| format!("no figures in {printed:?}"))?;

@@ -1,5 +1,5 @@
-//! `cargo xtask bench rocketmq`: RocketMQ's own benchmarks against gantry and the original, taking
-//! turns, and the ratio of what a message costs each.
+//! `cargo xtask bench rocketmq` and `rabbitmq`: an original's own benchmarks against gantry and the
+//! original, taking turns, and the ratio of what a message costs each.
 
 use super::measure::{Figures, measure};
 use super::server::Server;
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 const MEMORY_MARK_MIB: f64 = 150.0;
 
 #[derive(Debug, Args)]
-pub(crate) struct Rocketmq {
+pub(crate) struct Versus {
     /// About how long each workload takes, besides the time its tool takes to climb.
     #[arg(long, default_value_t = 20)]
     seconds: u64,
@@ -30,37 +30,64 @@ pub(crate) struct Rocketmq {
 /// Figures of each workload, by its place in the order, of one server.
 type Rounds = BTreeMap<usize, Vec<Figures>>;
 
+/// An original, and what its own benchmarks do.
+#[derive(Clone, Copy)]
+pub(crate) struct Rival {
+    peer: Peer,
+    workloads: &'static [Workload],
+    needs: &'static [Installed],
+}
+
+impl Rival {
+    /// Apache RocketMQ.
+    pub(crate) const ROCKETMQ: Self = Self {
+        peer: Peer::Rocketmq,
+        workloads: Workload::ROCKETMQ,
+        needs: &[
+            Installed::RocketmqBenchmark,
+            Installed::Rocketmq(NEWEST_ROCKETMQ),
+            Installed::RocketmqBroker,
+        ],
+    };
+    /// RabbitMQ.
+    pub(crate) const RABBITMQ: Self = Self {
+        peer: Peer::Rabbitmq,
+        workloads: Workload::RABBITMQ,
+        needs: &[Installed::RabbitmqPerftest, Installed::RabbitmqBroker],
+    };
+}
+
 /// Runs both in turn and compares them.
-pub(crate) fn run(rocketmq: &Rocketmq) -> Result<()> {
-    install::install(Installed::RocketmqBenchmark)?;
-    install::install(Installed::Rocketmq(NEWEST_ROCKETMQ))?;
-    install::install(Installed::RocketmqBroker)?;
+pub(crate) fn run(versus: &Versus, rival: Rival) -> Result<()> {
+    for client in rival.needs {
+        install::install(*client)?;
+    }
     build()?;
     println!(
         "{:<10} {:<36} {:>11} {:>15} {:>8} {:>9} {:>9}",
         "server", "workload", "messages/s", "CPU µs/message", "RSS MiB", "peak MiB", "anon MiB"
     );
     let (mut ours, mut theirs) = (Rounds::new(), Rounds::new());
-    for round in 0..rocketmq.rounds {
+    for round in 0..versus.rounds {
         // Whoever comes second finds a machine that was used.
         for is_ours in [round % 2 == 0, round % 2 != 0] {
             if is_ours {
-                turn(&Server::gantry()?, rocketmq, &mut ours)?;
+                turn(&Server::gantry()?, rival, versus, &mut ours)?;
             } else {
-                turn(&Server::peer(Peer::Rocketmq)?, rocketmq, &mut theirs)?;
+                turn(&Server::peer(rival.peer)?, rival, versus, &mut theirs)?;
             }
         }
     }
     println!();
-    compare(&ours, &theirs);
+    compare(rival, &ours, &theirs);
     Ok(())
 }
 
 /// One server does every workload.
-fn turn(server: &Server, rocketmq: &Rocketmq, rounds: &mut Rounds) -> Result<()> {
-    let chosen = Workload::ROCKETMQ.iter().enumerate();
-    for (place, workload) in chosen.filter(|(_, one)| one.name().contains(&rocketmq.only)) {
-        let figures = measure(server, *workload, rocketmq.seconds)?;
+fn turn(server: &Server, rival: Rival, versus: &Versus, rounds: &mut Rounds) -> Result<()> {
+    let chosen = rival.workloads.iter().enumerate();
+    for (place, workload) in chosen.filter(|(_, one)| one.name().contains(&versus.only)) {
+        let figures = measure(server, *workload, versus.seconds)?;
         println!(
             "{:<10} {:<36} {:>11.0} {:>15.2} {:>8.0} {:>9.0} {:>9.0}",
             server.name(),
@@ -77,12 +104,12 @@ fn turn(server: &Server, rocketmq: &Rocketmq, rounds: &mut Rounds) -> Result<()>
 }
 
 /// Medians of the rounds beside each other, and what they are to be.
-fn compare(ours: &Rounds, theirs: &Rounds) {
+fn compare(rival: Rival, ours: &Rounds, theirs: &Rounds) {
     println!(
         "{:<36} {:>11} {:>15} {:>9} {:>9} {:>9}",
-        "gantry / rocketmq", "messages/s", "CPU a message", "mark", "peak MiB", "mark"
+        "gantry / original", "messages/s", "CPU a message", "mark", "peak MiB", "mark"
     );
-    for (place, workload) in Workload::ROCKETMQ.iter().enumerate() {
+    for (place, workload) in rival.workloads.iter().enumerate() {
         let (Some(ours), Some(theirs)) = (ours.get(&place), theirs.get(&place)) else {
             continue;
         };
