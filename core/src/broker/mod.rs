@@ -16,6 +16,7 @@ mod locate;
 mod mend;
 mod offsets;
 mod open;
+mod policies;
 mod produce;
 mod rebuild;
 mod relay;

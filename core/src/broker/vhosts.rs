@@ -7,8 +7,9 @@ use crate::model::{EXCHANGE, GroupName, TopicName, TopicSpec, WORK_QUEUE};
 use crate::routing::{Binding, Destination, ExchangeKind, ExchangeSpec, Removed};
 use crate::state::Command;
 use crate::vhosts::{
-    DEFAULT_VHOST, Declared, DeleteOnly, Fact, QueueRules, QueueSpec, TopologyError, VirtualHost,
-    WorkQueue, exchange_topic, is_queue_topic, queue_topic, spare_topic,
+    DEFAULT_VHOST, Declared, DeleteOnly, Fact, Lives, QueueRules, QueueSpec, Settings,
+    TopologyError, VirtualHost, WorkQueue, exchange_topic, is_queue_topic, queue_topic,
+    spare_topic,
 };
 use crate::{Client, Error};
 use std::collections::HashSet;
@@ -90,7 +91,7 @@ impl Client {
                 declared.router.delete_exchange(&exchange)
             })?;
         }
-        self.keep([Fact::gone_vhost(host.name())])?;
+        self.keep(declared.end(host.name()))?;
         self.shared.vhosts.remove(name);
         Ok(true)
     }
@@ -112,7 +113,9 @@ impl Client {
         if spec.is_durable {
             self.keep([Fact::exchange(host.name(), name, &spec)])?;
         }
-        Ok(declared.router.declare(name, spec)?)
+        let is_new = declared.router.declare(name, spec)?;
+        declared.rule_exchange(name);
+        Ok(is_new)
     }
 
     /// Deletes an exchange with its bindings, if it is there; whether it was. With `if_unused`
@@ -190,8 +193,8 @@ impl Client {
     /// The queue, made when it is missing; whether it was. An exclusive one is `asking`'s.
     ///
     /// # Errors
-    /// [`TopologyError::Locked`], [`TopologyError::Inequivalent`], a limit of topics, or a failed
-    /// store.
+    /// [`TopologyError::Locked`], [`TopologyError::Inequivalent`], [`TopologyError::QueueLimit`],
+    /// a limit of topics, or a failed store.
     pub fn declare_queue(
         &self,
         host: &VirtualHost,
@@ -209,15 +212,20 @@ impl Client {
             self.note_use(&same);
             return Ok((same, false));
         }
-        let priority_max = QueueRules::of(&spec.arguments).priority_max;
+        let limits = declared.limits.unwrap_or_default();
+        if let Some(limit) = limits.queues_reached(declared.queues.len()) {
+            return Err(TopologyError::QueueLimit(limit));
+        }
+        let priority_max = QueueRules::of(&spec.arguments, &Settings::new()).priority_max;
         let topic = self.make_queue_topic(host.name(), name, priority_max)?;
         let group = GroupName::new(topic.name().as_str())
             .map_err(|error| Error::Internal(format!("a queue has no group: {error}")))?;
         let owner = asking.filter(|_| spec.is_exclusive);
         let names = (host.name(), name);
         let queue = Arc::new(WorkQueue::new(names, spec, owner, (topic, group)));
+        declared.rule_new(&queue, Lives::default());
         if queue.spec().is_kept() {
-            self.keep([Fact::queue(host.name(), &queue)])?;
+            self.keep([Fact::queue(host.name(), &queue, &queue.rules())])?;
         }
         declared
             .queues
@@ -337,8 +345,8 @@ impl Client {
         let fact = queue
             .spec()
             .is_kept()
-            .then(|| Fact::queue(host.name(), queue));
-        let kept = fact.map_or(Ok(()), |fact| self.keep([fact.gone()]));
+            .then(|| Fact::gone_queue(host.name(), queue.name()));
+        let kept = fact.map_or(Ok(()), |fact| self.keep([fact]));
         declared.queues.remove(queue.name());
         for consumer in queue.consumers().take_all() {
             consumer.mailbox.cancel();
@@ -411,7 +419,7 @@ impl Client {
     }
 
     /// Writes facts down, all or none of them.
-    fn keep(&self, facts: impl IntoIterator<Item = Fact>) -> Result<(), Error> {
+    pub(super) fn keep(&self, facts: impl IntoIterator<Item = Fact>) -> Result<(), Error> {
         let mut state = self.shared.state_mut();
         let facts = facts.into_iter().filter_map(Fact::into_change);
         let known = state.documents.get(crate::vhosts::NAMESPACE);

@@ -18,6 +18,8 @@ pub struct Router {
 #[derive(Debug)]
 struct Exchange {
     spec: ExchangeSpec,
+    /// Where a policy sends messages for which it has no binding, unless its declaration does.
+    ruled_alternate: Option<Arc<str>>,
     /// By destination and key; more than one differ in their arguments.
     bindings: BTreeMap<Destination, BTreeMap<Box<str>, Vec<Arguments>>>,
     matcher: Matcher,
@@ -77,6 +79,7 @@ impl Router {
         }
         let exchange = Exchange {
             matcher: Matcher::of(&spec.kind),
+            ruled_alternate: None,
             bindings: BTreeMap::new(),
             spec,
         };
@@ -88,6 +91,14 @@ impl Router {
     #[must_use]
     pub fn exchange(&self, name: &str) -> Option<&ExchangeSpec> {
         self.exchanges.get(name).map(|exchange| &exchange.spec)
+    }
+
+    /// Gives an exchange the alternate that a policy says, which counts where it was declared with
+    /// none.
+    pub fn rule_alternate(&mut self, name: &str, alternate: Option<Arc<str>>) {
+        if let Some(exchange) = self.exchanges.get_mut(name) {
+            exchange.ruled_alternate = alternate;
+        }
     }
 
     /// All exchanges, in no order.
@@ -197,7 +208,7 @@ impl Router {
                 });
             }
             if !is_routed {
-                next.extend(exchange.spec.alternate.as_deref());
+                next.extend(exchange.alternate());
             }
         }
         queues
@@ -254,6 +265,11 @@ impl Router {
 }
 
 impl Exchange {
+    fn alternate(&self) -> Option<&str> {
+        let declared = self.spec.alternate.as_deref();
+        declared.or(self.ruled_alternate.as_deref())
+    }
+
     fn bind(&mut self, binding: &Binding) -> Result<bool, IllegalBinding> {
         let (key, arguments) = (&binding.key, &binding.arguments);
         let keys = self.bindings.get(&binding.destination);

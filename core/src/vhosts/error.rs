@@ -35,6 +35,12 @@ pub enum TopologyError {
     /// It was to be deleted only if nothing was in it.
     #[error("queue '{0}' not empty")]
     NotEmpty(Arc<str>),
+    /// There are as many queues in the virtual host as there may be.
+    #[error("queue limit ({0}) is reached")]
+    QueueLimit(u64),
+    /// A policy's pattern is no regular expression, and why.
+    #[error("{0}")]
+    Pattern(String),
     /// What the log says.
     #[error(transparent)]
     Store(#[from] Error),

@@ -1,6 +1,9 @@
 //! What is durable, as documents of the state. Names are persisted: add, never change.
 
-use super::{QueueSpec, VirtualHosts, WorkQueue};
+use super::lives::Lives;
+use super::{
+    Policy, PolicyKind, QueueRules, QueueSpec, Rule, VhostLimits, VirtualHosts, WorkQueue,
+};
 use crate::broker::Topic;
 use crate::model::GroupName;
 use crate::routing::{Binding, ExchangeSpec};
@@ -21,6 +24,10 @@ enum Key {
     Queue(Arc<str>, Arc<str>),
     /// All of it is its identity.
     Binding(Arc<str>, Binding),
+    Policy(Arc<str>, Arc<str>),
+    OperatorPolicy(Arc<str>, Arc<str>),
+    /// Of a virtual host.
+    Limits(Arc<str>),
 }
 
 /// What the document of a queue says.
@@ -28,6 +35,9 @@ enum Key {
 struct KeptQueue {
     topic: String,
     spec: QueueSpec,
+    /// Where policies have changed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lives: Option<Lives>,
 }
 
 /// A fact of a virtual host, there or gone.
@@ -65,14 +75,54 @@ impl Fact {
         }
     }
 
-    pub(crate) fn queue(vhost: &Arc<str>, queue: &WorkQueue) -> Self {
+    /// A queue whose rules are, or will be, these.
+    pub(crate) fn queue(vhost: &Arc<str>, queue: &WorkQueue, rules: &QueueRules) -> Self {
         let kept = KeptQueue {
             topic: queue.topic.name().as_str().to_owned(),
             spec: queue.spec.clone(),
+            lives: rules.lives.has_changed().then(|| rules.lives.clone()),
         };
         Self {
             key: Key::Queue(Arc::clone(vhost), Arc::clone(&queue.name)),
             value: serde_json::to_string(&kept).ok(),
+        }
+    }
+
+    /// A queue, gone.
+    pub(crate) fn gone_queue(vhost: &Arc<str>, name: &Arc<str>) -> Self {
+        Self {
+            key: Key::Queue(Arc::clone(vhost), Arc::clone(name)),
+            value: None,
+        }
+    }
+
+    pub(crate) fn policy(
+        vhost: &Arc<str>,
+        kind: PolicyKind,
+        name: &Arc<str>,
+        policy: &Policy,
+    ) -> Self {
+        Self {
+            value: serde_json::to_string(policy).ok(),
+            ..Self::gone_policy(vhost, kind, name)
+        }
+    }
+
+    /// A policy, gone.
+    pub(crate) fn gone_policy(vhost: &Arc<str>, kind: PolicyKind, name: &Arc<str>) -> Self {
+        let (vhost, name) = (Arc::clone(vhost), Arc::clone(name));
+        let key = match kind {
+            PolicyKind::User => Key::Policy(vhost, name),
+            PolicyKind::Operator => Key::OperatorPolicy(vhost, name),
+        };
+        Self { key, value: None }
+    }
+
+    /// Limits of a virtual host; `None` has them gone.
+    pub(crate) fn limits(vhost: &Arc<str>, limits: Option<&VhostLimits>) -> Self {
+        Self {
+            key: Key::Limits(Arc::clone(vhost)),
+            value: limits.and_then(|limits| serde_json::to_string(limits).ok()),
         }
     }
 
@@ -109,17 +159,31 @@ impl VirtualHosts {
     ) -> Self {
         let hosts = Self::default();
         hosts.get_or_make(super::DEFAULT_VHOST);
-        let mut bindings = Vec::new();
+        let (mut bindings, mut queues) = (Vec::new(), Vec::new());
         for (key, value) in documents {
             match serde_json::from_str(key) {
                 Ok(Key::Vhost(name)) => {
                     hosts.get_or_make(&name);
                 }
                 Ok(Key::Exchange(vhost, name)) => hosts.load_exchange(&vhost, &name, value),
-                Ok(Key::Queue(vhost, name)) => hosts.load_queue(&vhost, name, value, &find),
+                Ok(Key::Queue(vhost, name)) => queues.push((vhost, name, value)),
                 Ok(Key::Binding(vhost, binding)) => bindings.push((vhost, binding)),
+                Ok(Key::Policy(vhost, name)) => {
+                    hosts.load_policy(&vhost, PolicyKind::User, name, value);
+                }
+                Ok(Key::OperatorPolicy(vhost, name)) => {
+                    hosts.load_policy(&vhost, PolicyKind::Operator, name, value);
+                }
+                Ok(Key::Limits(vhost)) => hosts.load_limits(&vhost, value),
                 Err(error) => tracing::error!(%error, key, "a document cannot be read"),
             }
+        }
+        for host in hosts.all() {
+            host.write().rule_exchanges();
+        }
+        // They are under the policies that there are.
+        for (vhost, name, value) in queues {
+            hosts.load_queue(&vhost, name, value, &find);
         }
         for (vhost, binding) in bindings {
             let (host, _) = hosts.get_or_make(&vhost);
@@ -157,14 +221,34 @@ impl VirtualHosts {
         let kept = serde_json::from_str::<KeptQueue>(value).ok();
         let found = kept.and_then(|kept| {
             let group = GroupName::new(&kept.topic).ok()?;
-            Some((find(&kept.topic)?, group, kept.spec))
+            Some((find(&kept.topic)?, group, kept))
         });
-        let Some((topic, group, spec)) = found else {
+        let Some((topic, group, kept)) = found else {
             tracing::error!(vhost, %name, "a queue has lost its topic");
             return;
         };
-        let queue = WorkQueue::new((host.name(), &name), spec, None, (topic, group));
-        host.write().queues.insert(name, Arc::new(queue));
+        let names = (host.name(), &*name);
+        let queue = WorkQueue::new(names, kept.spec, None, (topic, group));
+        let mut declared = host.write();
+        declared.rule_new(&queue, kept.lives.unwrap_or_default());
+        declared.queues.insert(name, Arc::new(queue));
+    }
+
+    fn load_policy(&self, vhost: &str, kind: PolicyKind, name: Arc<str>, value: &str) {
+        let (host, _) = self.get_or_make(vhost);
+        let policy = serde_json::from_str(value).map_err(|error| error.to_string());
+        match policy.and_then(Rule::new) {
+            Ok(rule) => drop(host.write().policies.put(kind, name, rule)),
+            Err(error) => tracing::error!(error, vhost, %name, "a policy cannot be read"),
+        }
+    }
+
+    fn load_limits(&self, vhost: &str, value: &str) {
+        let (host, _) = self.get_or_make(vhost);
+        match serde_json::from_str(value) {
+            Ok(limits) => host.write().limits = Some(limits),
+            Err(error) => tracing::error!(%error, vhost, "limits cannot be read"),
+        }
     }
 
     /// The topics that queues stand in.

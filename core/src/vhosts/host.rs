@@ -1,9 +1,13 @@
 //! One virtual host: its exchanges, queues and bindings in memory.
 
+use super::lives::Lives;
 use super::names::exchange_topic;
-use super::{QueueSpec, TopologyError, WorkQueue};
+use super::policies::Policies;
+use super::{
+    Fact, Policy, PolicyKind, QueueRules, QueueSpec, Ruling, TopologyError, VhostLimits, WorkQueue,
+};
 use crate::leases::LeaseSession;
-use crate::model::TopicName;
+use crate::model::{Timestamp, TopicName};
 use crate::routing::{Binding, Destination, ExchangeKind, ExchangeSpec, Routable, Router};
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::collections::BTreeMap;
@@ -11,6 +15,8 @@ use std::sync::Arc;
 
 /// The exchange without a name, to which every queue is bound by its own.
 const DEFAULT_EXCHANGE: &str = "";
+/// Where a policy sends what an exchange has no binding for.
+const ALTERNATE: &str = "alternate-exchange";
 /// What every virtual host has from the beginning on.
 const PREDECLARED: [(&str, ExchangeKind, bool); 6] = [
     ("amq.direct", ExchangeKind::Direct, false),
@@ -33,8 +39,24 @@ pub struct VirtualHost {
 pub(crate) struct Declared {
     pub(crate) router: Router,
     pub(crate) queues: BTreeMap<Arc<str>, Arc<WorkQueue>>,
+    pub(crate) policies: Policies,
+    /// None were ever set.
+    pub(crate) limits: Option<VhostLimits>,
     /// The virtual host is deleted: nothing is declared in it any more.
     pub(crate) is_gone: bool,
+}
+
+/// Other rules for a queue.
+pub(crate) struct Amendment {
+    pub(crate) queue: Arc<WorkQueue>,
+    pub(crate) rules: QueueRules,
+}
+
+impl Amendment {
+    /// Whether messages are to live longer or shorter.
+    pub(crate) fn changes_lives(&self) -> bool {
+        self.queue.rules().lives != self.rules.lives
+    }
 }
 
 /// Where a message goes.
@@ -66,13 +88,11 @@ impl VirtualHost {
             // Nothing is there yet that it could differ from.
             let _new = router.declare(name, spec);
         }
-        let queues = BTreeMap::new();
         Self {
             name: name.into(),
             declared: RwLock::new(Declared {
                 router,
-                queues,
-                is_gone: false,
+                ..Declared::default()
             }),
         }
     }
@@ -149,6 +169,33 @@ impl VirtualHost {
     #[must_use]
     pub fn queues(&self) -> Vec<Arc<WorkQueue>> {
         self.read().queues.values().cloned().collect()
+    }
+
+    /// All policies of a kind, in order of name.
+    #[must_use]
+    pub fn policies(&self, kind: PolicyKind) -> Vec<(Arc<str>, Policy)> {
+        let declared = self.read();
+        let all = declared.policies.all(kind);
+        all.map(|(name, policy)| (Arc::clone(name), policy.clone()))
+            .collect()
+    }
+
+    /// What its policies say of a queue.
+    #[must_use]
+    pub fn queue_ruling(&self, queue: &WorkQueue) -> Ruling {
+        self.read().policies.queue(queue.name(), queue.kind())
+    }
+
+    /// What its policies say of an exchange.
+    #[must_use]
+    pub fn exchange_ruling(&self, name: &str) -> Ruling {
+        self.read().policies.exchange(name)
+    }
+
+    /// How much there may be in it, if that was ever said.
+    #[must_use]
+    pub fn limits(&self) -> Option<VhostLimits> {
+        self.read().limits
     }
 
     /// All bindings of an exchange; each queue is bound to the default one by its name.
@@ -243,6 +290,63 @@ impl Declared {
             Err(TopologyError::NoQueue(_)) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// What of a virtual host without exchanges and queues is gone with it.
+    pub(crate) fn end(&self, vhost: &Arc<str>) -> Vec<Fact> {
+        let mut facts = vec![Fact::gone_vhost(vhost), Fact::limits(vhost, None)];
+        for kind in [PolicyKind::User, PolicyKind::Operator] {
+            let names = self.policies.all(kind).map(|(name, _)| name);
+            facts.extend(names.map(|name| Fact::gone_policy(vhost, kind, name)));
+        }
+        facts
+    }
+
+    /// Which queues would have other rules under `policies` from `now` on.
+    pub(crate) fn amendments(&self, policies: &Policies, now: Timestamp) -> Vec<Amendment> {
+        let queues = self.queues.values();
+        let amended = queues.filter_map(|queue| {
+            let settings = policies.queue(&queue.name, queue.kind()).settings;
+            let rules = queue.rules_under(&settings, now)?;
+            let queue = Arc::clone(queue);
+            Some(Amendment { queue, rules })
+        });
+        amended.collect()
+    }
+
+    /// Puts policies in force, with what they amend; the queues that have other rules now.
+    pub(crate) fn rule(
+        &mut self,
+        policies: Policies,
+        amendments: Vec<Amendment>,
+    ) -> Vec<Arc<WorkQueue>> {
+        self.policies = policies;
+        self.rule_exchanges();
+        let ruled = amendments.into_iter().map(|Amendment { queue, rules }| {
+            queue.rule(rules);
+            queue
+        });
+        ruled.collect()
+    }
+
+    /// After policies have come or gone.
+    pub(crate) fn rule_exchanges(&mut self) {
+        let exchanges = self.router.exchanges();
+        let names: Vec<_> = exchanges.map(|(name, _)| Arc::clone(name)).collect();
+        names.iter().for_each(|name| self.rule_exchange(name));
+    }
+
+    /// A new exchange is under the policies that there are.
+    pub(crate) fn rule_exchange(&mut self, name: &str) {
+        let settings = self.policies.exchange(name).settings;
+        let alternate = settings.get(ALTERNATE).and_then(serde_json::Value::as_str);
+        self.router.rule_alternate(name, alternate.map(Arc::from));
+    }
+
+    /// The same of a queue, in which messages were to live as long as `lives` says before.
+    pub(crate) fn rule_new(&self, queue: &WorkQueue, lives: Lives) {
+        let ruling = self.policies.queue(&queue.name, queue.kind());
+        queue.begin(&ruling.settings, lives);
     }
 
     /// Whether both ends of a binding outlive a restart, so that it does.

@@ -1,10 +1,12 @@
 //! A queue as AMQP declares it.
 
-use super::{Consumers, FreshSizes, QueueRules};
+use super::lives::Lives;
+use super::{Consumers, FreshSizes, QueueKind, QueueRules, Settings};
 use crate::broker::Topic;
 use crate::leases::LeaseSession;
 use crate::model::{GroupName, QueueId, Timestamp};
 use crate::routing::{Arguments, Inequivalent, Value};
+use arc_swap::{ArcSwap, Guard};
 use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -137,7 +139,8 @@ pub struct WorkQueue {
     pub(super) topic: Arc<Topic>,
     pub(super) group: GroupName,
     vhost: Arc<str>,
-    rules: QueueRules,
+    /// Replaced when policies change.
+    rules: ArcSwap<QueueRules>,
     /// Taken before the group's lock.
     consumers: Mutex<Consumers>,
     /// Messages that say when they expire may be in it.
@@ -155,13 +158,14 @@ const NEVER: i64 = i64::MAX;
 
 impl WorkQueue {
     /// A queue of `vhost` in a topic that has a queue for each of its priorities, and its group.
+    /// What policies say comes with [`WorkQueue::begin`].
     pub(crate) fn new(
         (vhost, name): (&Arc<str>, &str),
         spec: QueueSpec,
         owner: Option<LeaseSession>,
         (topic, group): (Arc<Topic>, GroupName),
     ) -> Self {
-        let rules = QueueRules::of(&spec.arguments);
+        let rules = QueueRules::of(&spec.arguments, &Settings::new());
         let consumers = Consumers::new(rules.is_single_active);
         Self {
             name: name.into(),
@@ -170,7 +174,7 @@ impl WorkQueue {
             topic,
             group,
             vhost: Arc::clone(vhost),
-            rules,
+            rules: ArcSwap::from_pointee(rules),
             consumers: Mutex::new(consumers),
             has_mortals: false.into(),
             used_at: 0.into(),
@@ -185,16 +189,44 @@ impl WorkQueue {
         &self.vhost
     }
 
-    /// What it does by itself.
+    /// What it does by itself, at this moment.
     #[must_use]
-    pub const fn rules(&self) -> &QueueRules {
-        &self.rules
+    pub fn rules(&self) -> Guard<Arc<QueueRules>> {
+        self.rules.load()
+    }
+
+    /// What RabbitMQ calls its type.
+    #[must_use]
+    pub fn kind(&self) -> QueueKind {
+        QueueKind::of(&self.spec.arguments)
+    }
+
+    /// Its rules under other policies from `now` on, where that changes them.
+    pub(super) fn rules_under(&self, settings: &Settings, now: Timestamp) -> Option<QueueRules> {
+        let mut rules = QueueRules::of(&self.spec.arguments, settings);
+        let current = self.rules();
+        rules.lives = current.lives.then(rules.lives.last(), now);
+        (rules != **current).then_some(rules)
+    }
+
+    /// Puts rules in force. Its virtual host is locked.
+    pub(super) fn rule(&self, rules: QueueRules) {
+        self.rules.store(Arc::new(rules));
+    }
+
+    /// Puts its first rules in force; `lives` is how long messages were to live in it before.
+    pub(super) fn begin(&self, settings: &Settings, lives: Lives) {
+        let mut rules = QueueRules::of(&self.spec.arguments, settings);
+        if lives.has_changed() && lives.last() == rules.lives.last() {
+            rules.lives = lives;
+        }
+        self.rule(rules);
     }
 
     /// The queue of its topic for messages of a priority.
     #[must_use]
     pub fn queue_for(&self, priority: Option<u8>) -> QueueId {
-        let greatest = self.rules.priority_max.unwrap_or(0);
+        let greatest = self.rules().priority_max.unwrap_or(0);
         QueueId::new(priority.unwrap_or(0).min(greatest).into())
     }
 
@@ -205,12 +237,12 @@ impl WorkQueue {
 
     /// Whether messages may expire in it.
     pub(crate) fn has_mortals(&self) -> bool {
-        self.rules.life_ms.is_some() || self.has_mortals.load(Ordering::Acquire)
+        self.rules().lives.is_any() || self.has_mortals.load(Ordering::Acquire)
     }
 
     /// Whether what is ready in it may have to go by itself.
     pub(crate) fn needs_upkeep(&self) -> bool {
-        self.rules.drops_head() || self.has_mortals()
+        self.rules().drops_head() || self.has_mortals()
     }
 
     pub(crate) fn note_use(&self, now: Timestamp) {
@@ -220,7 +252,7 @@ impl WorkQueue {
     /// When it is to be deleted unless it is used.
     pub(crate) fn expires_at(&self) -> Option<Timestamp> {
         let used_at = Timestamp::from_millis(self.used_at.load(Ordering::Acquire));
-        Some(used_at.plus_millis(self.rules.expires_ms?))
+        Some(used_at.plus_millis(self.rules().expires_ms?))
     }
 
     /// Whether an alarm is to be set for `at`: there is none before.

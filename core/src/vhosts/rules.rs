@@ -1,13 +1,16 @@
 //! What a queue does with its messages by itself.
 
+use super::Settings;
+use super::lives::Lives;
+use crate::model::Timestamp;
 use crate::routing::{Arguments, Value};
 use std::sync::Arc;
 
-/// Rules of a queue, as its arguments say.
+/// Rules of a queue, as its arguments and policies say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QueueRules {
-    /// How long a message may be in it, in milliseconds.
-    pub life_ms: Option<u64>,
+    /// How long messages may be in it.
+    pub(crate) lives: Lives,
     /// How long it may be unused before it is deleted, in milliseconds.
     pub expires_ms: Option<u64>,
     /// Where messages go that die in it.
@@ -49,40 +52,84 @@ pub enum Overflow {
     RejectPublishDeadLetter,
 }
 
-impl QueueRules {
-    /// The rules that arguments say; those that say nothing a queue could do say nothing.
-    #[must_use]
-    pub fn of(arguments: &Arguments) -> Self {
-        let text = |name| match arguments.get(name) {
+/// What is said of a queue, by its arguments and by policies.
+struct Said<'a> {
+    arguments: &'a Arguments,
+    settings: &'a Settings,
+}
+
+impl<'a> Said<'a> {
+    fn argument_text(&self, name: &str) -> Option<&'a str> {
+        match self.arguments.get(name) {
             Some(Value::Text(text)) => std::str::from_utf8(text).ok(),
             _ => None,
-        };
-        let number = |name| match arguments.get(name) {
+        }
+    }
+
+    fn argument_number(&self, name: &str) -> Option<u64> {
+        match self.arguments.get(name) {
             Some(Value::Integer(number)) => u64::try_from(*number).ok(),
             _ => None,
+        }
+    }
+
+    fn setting(&self, argument: &str) -> Option<&'a serde_json::Value> {
+        self.settings.get(argument.strip_prefix(PREFIX)?)
+    }
+
+    /// Of `x-name` and the policies' `name`, the argument.
+    fn text(&self, name: &str) -> Option<&'a str> {
+        let argument = self.argument_text(name);
+        argument.or_else(|| self.setting(name)?.as_str())
+    }
+
+    /// Of `x-name` and the policies' `name`, the lesser.
+    fn number(&self, name: &str) -> Option<u64> {
+        let setting = self.setting(name).and_then(serde_json::Value::as_u64);
+        let said = self.argument_number(name).into_iter().chain(setting);
+        said.min()
+    }
+}
+
+/// What arguments begin with that policies can say as well.
+const PREFIX: &str = "x-";
+
+impl QueueRules {
+    /// The rules that arguments say and policies of a virtual host; what says nothing a queue
+    /// could do says nothing. As `rabbit_queue_type_util:args_policy_lookup` does it.
+    pub(crate) fn of(arguments: &Arguments, settings: &Settings) -> Self {
+        let said = Said {
+            arguments,
+            settings,
         };
-        let dead_letters = text("x-dead-letter-exchange").map(|exchange| DeadLetterExchange {
+        let exchange = said.text("x-dead-letter-exchange");
+        let dead_letters = exchange.map(|exchange| DeadLetterExchange {
             exchange: exchange.into(),
-            routing_key: text("x-dead-letter-routing-key").map(Arc::from),
+            routing_key: said.text("x-dead-letter-routing-key").map(Arc::from),
         });
         let clamp = |number: u64| u8::try_from(number).unwrap_or(u8::MAX);
-        let returns_max = number("x-delivery-limit");
+        let returns_max = said.number("x-delivery-limit");
         Self {
-            life_ms: number("x-message-ttl"),
-            expires_ms: number("x-expires"),
+            lives: Lives::always(said.number("x-message-ttl")),
+            expires_ms: said.number("x-expires"),
             dead_letters,
-            ready_max: number("x-max-length"),
-            ready_bytes_max: number("x-max-length-bytes"),
-            overflow: match text("x-overflow") {
+            ready_max: said.number("x-max-length"),
+            ready_bytes_max: said.number("x-max-length-bytes"),
+            overflow: match said.text("x-overflow") {
                 Some("reject-publish") => Overflow::RejectPublish,
                 Some("reject-publish-dlx") => Overflow::RejectPublishDeadLetter,
                 _ => Overflow::DropHead,
             },
-            priority_max: number("x-max-priority").map(clamp),
+            priority_max: said.argument_number("x-max-priority").map(clamp),
             returns_max: returns_max.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX)),
             is_single_active: arguments.get("x-single-active-consumer") == Some(&Value::Bool(true)),
-            is_quorum: text("x-queue-type") == Some("quorum"),
+            is_quorum: said.argument_text("x-queue-type") == Some("quorum"),
         }
+    }
+
+    /// How long a message may be in it that was stored then, in milliseconds.
+    pub(crate) fn life_ms(&self, stored_at: Timestamp) -> Option<u64> {
+        self.lives.at(stored_at)
     }
 
     /// Whether what is ready has a limit that old messages make room for.

@@ -13,10 +13,14 @@ pub(crate) enum Named<'a> {
 
 /// `queue 'q' in vhost '/'`
 pub(crate) fn describe(host: &VirtualHost, named: Named<'_>) -> String {
-    let host = host.name();
+    format!("{} in vhost '{}'", describe_name(named), host.name())
+}
+
+/// `queue 'q'`
+fn describe_name(named: Named<'_>) -> String {
     match named {
-        Named::Exchange(name) => format!("exchange '{name}' in vhost '{host}'"),
-        Named::Queue(name) => format!("queue '{name}' in vhost '{host}'"),
+        Named::Exchange(name) => format!("exchange '{name}'"),
+        Named::Queue(name) => format!("queue '{name}'"),
     }
 }
 
@@ -65,6 +69,14 @@ pub(crate) fn fault(host: &VirtualHost, named: Named<'_>, error: TopologyError) 
             let what = describe(host, named);
             (ReplyCode::PreconditionFailed, format!("{what} not empty"))
         }
+        TopologyError::QueueLimit(limit) => {
+            let (what, host) = (describe_name(named), host.name());
+            let text = format!(
+                "cannot declare {what}: queue limit in vhost '{host}' ({limit}) is reached"
+            );
+            (ReplyCode::PreconditionFailed, text)
+        }
+        TopologyError::Pattern(why) => (ReplyCode::PreconditionFailed, why),
         TopologyError::Store(error) => return error.into(),
     };
     Fault::new(code, text)

@@ -261,10 +261,11 @@ impl Client {
         let record = RecordView::parse(&message.bytes).ok()?;
         let protocol = self.shared.vhosts.queue_protocol.get();
         let own = protocol.and_then(|protocol| protocol.life_ms(&record));
-        let life_ms = own.into_iter().chain(queue.rules().life_ms).min()?;
+        let stored_at = record.stored_at();
+        let life_ms = own.into_iter().chain(queue.rules().life_ms(stored_at));
         Some(Mortality {
-            stored_at: record.stored_at(),
-            life_ms,
+            stored_at,
+            life_ms: life_ms.min()?,
         })
     }
 }
