@@ -30,6 +30,10 @@ pub struct Config {
     pub transaction_bytes_max: usize,
     /// Most users, permissions and topic permissions together.
     pub accounts_max: usize,
+    /// Most policies and global parameters together.
+    pub parameters_max: usize,
+    /// Most bytes of one of them.
+    pub parameter_bytes_max: usize,
     /// Who may connect and do everything, as long as no account was made or changed.
     pub users: Vec<User>,
 }
@@ -61,6 +65,8 @@ impl Default for Config {
             transaction_messages_max: 100_000,
             transaction_bytes_max: 64 << 20,
             accounts_max: 100_000,
+            parameters_max: 10_000,
+            parameter_bytes_max: 64 << 10,
             users: vec![User {
                 name: "guest".to_owned(),
                 password: "guest".to_owned(),

@@ -15,6 +15,7 @@ mod fault;
 pub mod message;
 pub mod operators;
 mod output;
+pub mod parameters;
 pub mod publishing;
 pub mod registry;
 mod server;

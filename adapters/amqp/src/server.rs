@@ -4,6 +4,7 @@ use crate::accounts::{AccountError, Accounts};
 use crate::config::Config;
 use crate::consuming::Replies;
 use crate::control::{Credentials, Settings};
+use crate::parameters::Parameters;
 use crate::publishing::AmqpQueueProtocol;
 use crate::registry::Registry;
 use gantry_core::Client;
@@ -21,6 +22,7 @@ pub struct Server {
     pub(crate) config: Config,
     pub(crate) replies: Arc<Replies>,
     pub(crate) accounts: Accounts,
+    parameters: Parameters,
     pub(crate) registry: Arc<Registry>,
 }
 
@@ -32,6 +34,7 @@ impl Server {
         Arc::new(Self {
             settings: config.settings(),
             accounts: Accounts::open(client.clone(), &config),
+            parameters: Parameters::new(client.clone(), &config),
             client,
             clock,
             config,
@@ -50,6 +53,12 @@ impl Server {
     #[must_use]
     pub const fn accounts(&self) -> &Accounts {
         &self.accounts
+    }
+
+    /// What operators set at run time.
+    #[must_use]
+    pub const fn parameters(&self) -> &Parameters {
+        &self.parameters
     }
 
     /// Who is connected.

@@ -113,7 +113,9 @@ impl From<AccountError> for Refusal {
     fn from(error: AccountError) -> Self {
         match error {
             AccountError::NoUser(_) | AccountError::NoVhost(_) => Self::not_found(),
-            AccountError::Pattern { .. } | AccountError::TooMany(_) => Self::bad(error.to_string()),
+            AccountError::Pattern { .. } | AccountError::Limits(_) | AccountError::TooMany(_) => {
+                Self::bad(error.to_string())
+            }
             AccountError::Store(gantry_core::Error::Forbidden(reason)) => Self::bad(reason),
             AccountError::Form(_) | AccountError::Store(_) => Self::internal(error),
         }

@@ -59,6 +59,18 @@ pub struct VhostNote {
     pub tags: Vec<String>,
 }
 
+/// How much a user may have at a time, by RabbitMQ's names. One below zero is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct UserLimits {
+    /// Most channels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_channels: Option<i64>,
+    /// Most connections.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_connections: Option<i64>,
+}
+
 /// What a document is about, which is its key. Virtual hosts come before users, those before
 /// exchanges.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -70,6 +82,7 @@ pub(super) enum Key {
     Permission(Arc<str>, Arc<str>),
     TopicPermission(Arc<str>, Arc<str>, Arc<str>),
     Vhost(Arc<str>),
+    UserLimits(Arc<str>),
 }
 
 /// What it says.
@@ -80,6 +93,7 @@ pub(super) enum Entry {
     Permission(Permission),
     TopicPermission(TopicPermission),
     Vhost(VhostNote),
+    UserLimits(UserLimits),
 }
 
 /// All of them.
@@ -143,6 +157,7 @@ fn read(key: &str, value: &str) -> serde_json::Result<(Key, Entry)> {
         Key::Permission(..) => Entry::Permission(serde_json::from_str(value)?),
         Key::TopicPermission(..) => Entry::TopicPermission(serde_json::from_str(value)?),
         Key::Vhost(_) => Entry::Vhost(serde_json::from_str(value)?),
+        Key::UserLimits(_) => Entry::UserLimits(serde_json::from_str(value)?),
     };
     Ok((key, entry))
 }
@@ -159,6 +174,7 @@ pub(super) fn document(
         Some(Entry::Permission(permission)) => Some(serde_json::to_string(permission)?),
         Some(Entry::TopicPermission(permission)) => Some(serde_json::to_string(permission)?),
         Some(Entry::Vhost(note)) => Some(serde_json::to_string(note)?),
+        Some(Entry::UserLimits(limits)) => Some(serde_json::to_string(limits)?),
     };
     Ok((serde_json::to_string(key)?, value))
 }

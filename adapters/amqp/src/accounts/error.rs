@@ -19,6 +19,9 @@ pub enum AccountError {
         /// What is wrong with it.
         reason: String,
     },
+    /// What limits a user makes no sense: RabbitMQ's text.
+    #[error("{0}")]
+    Limits(String),
     /// There are as many users and permissions as there may be.
     #[error("the limit of {0} accounts is reached")]
     TooMany(usize),

@@ -3,13 +3,14 @@
 
 mod book;
 mod error;
+mod limits;
 mod password;
 mod pattern;
 mod rights;
 #[cfg(test)]
 mod tests;
 
-pub use book::{Account, Permission, TopicPermission, VhostNote};
+pub use book::{Account, Permission, TopicPermission, UserLimits, VhostNote};
 pub use error::AccountError;
 pub use password::{HashAlgorithm, PasswordHash};
 pub use rights::{Right, Rights};
@@ -128,9 +129,10 @@ impl Accounts {
     /// A failed store.
     pub fn delete_user(&self, name: &str) -> Result<bool, AccountError> {
         let is_its = |key: &Key| match key {
-            Key::User(user) | Key::Permission(_, user) | Key::TopicPermission(_, user, _) => {
-                **user == *name
-            }
+            Key::User(user)
+            | Key::UserLimits(user)
+            | Key::Permission(_, user)
+            | Key::TopicPermission(_, user, _) => **user == *name,
             Key::Kept | Key::Vhost(_) => false,
         };
         self.remove(is_its)
@@ -268,7 +270,7 @@ impl Accounts {
             Key::Permission(of, _) | Key::TopicPermission(of, ..) | Key::Vhost(of) => {
                 **of == *vhost
             }
-            Key::Kept | Key::User(_) => false,
+            Key::Kept | Key::User(_) | Key::UserLimits(_) => false,
         })?;
         Ok(())
     }

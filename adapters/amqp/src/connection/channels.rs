@@ -98,10 +98,29 @@ impl Channels {
             );
             return Err((Fault::new(ReplyCode::NotAllowed, text), MethodId::NONE));
         }
+        self.check_user_limit()?;
         let opened = Channel::new(&self.session, number);
         self.by_number.insert(number, Slot::Open(Box::new(opened)));
         say(number, channel::OpenOk::default(), out);
         Ok(())
+    }
+
+    /// # Errors
+    /// Its user has as many channels as it may have, on all connections together.
+    fn check_user_limit(&self) -> Result<(), Failure> {
+        let (server, user) = (&self.session.server, &self.session.open.user);
+        let limit = server.accounts.user_limits(user).max_channels;
+        let Some(limit) = limit.and_then(|limit| usize::try_from(limit).ok()) else {
+            return Ok(());
+        };
+        if server.registry.channel_count(user) < limit {
+            return Ok(());
+        }
+        let text = format!(
+            "number of channels opened for user '{user}' has reached the maximum allowed user \
+             limit of ({limit})"
+        );
+        Err((Fault::new(ReplyCode::NotAllowed, text), MethodId::NONE))
     }
 
     /// A frame of a channel that we have closed.

@@ -16,7 +16,7 @@ use crate::consuming::{Outbox, Shared};
 use crate::control::{Control, Credentials, Event};
 use crate::fault::Fault;
 use crate::publishing::Publisher;
-use crate::registry::{Entry, Identity, OpenConnection};
+use crate::registry::{Entry, Full, Identity, Most, OpenConnection};
 use crate::server::Server;
 use crate::topology::Topology;
 use alarm::{Alarm, is_publish, write_blocked, write_unblocked};
@@ -257,7 +257,23 @@ impl AmqpConnection {
             let reason = format!("access to vhost '{name}' refused for user '{user}'");
             return self.refuse_open(&reason, out);
         };
-        let open = self.enter(Arc::clone(&user), &host);
+        let open = match self.enter(Arc::clone(&user), &host) {
+            Ok(open) => open,
+            Err(Full::Vhost(limit)) => {
+                let reason = format!(
+                    "access to vhost '{name}' refused for user '{user}': connection limit \
+                     ({limit}) is reached"
+                );
+                return self.refuse_open(&reason, out);
+            }
+            Err(Full::User(limit)) => {
+                let reason = format!(
+                    "connection refused for user '{user}': user connection limit ({limit}) is \
+                     reached"
+                );
+                return self.refuse_open(&reason, out);
+            }
+        };
         let shared = Shared {
             client: client.clone(),
             host: Arc::clone(&host),
@@ -310,7 +326,11 @@ impl AmqpConnection {
     }
 
     /// What the registry is told of it.
-    fn enter(&mut self, user: Arc<str>, host: &VirtualHost) -> Arc<OpenConnection> {
+    fn enter(&mut self, user: Arc<str>, host: &VirtualHost) -> Result<Arc<OpenConnection>, Full> {
+        let most = Most {
+            of_vhost: host.limits().and_then(|limits| limits.max_connections),
+            of_user: self.server.accounts.user_limits(&user).max_connections,
+        };
         let identity = Identity {
             ends: (self.peer, self.local),
             user,
@@ -322,10 +342,10 @@ impl AmqpConnection {
         let session = self.server.client.lease_session();
         let opened_at = self.server.clock.now();
         let open = OpenConnection::new(identity, opened_at, session);
-        let entry = self.server.registry.enter(open);
+        let entry = self.server.registry.enter(open, most)?;
         let open = Arc::clone(&entry.connection);
         self.entry = Some(entry);
-        open
+        Ok(open)
     }
 
     /// Ends all channels, and gives back what the connection has to itself.

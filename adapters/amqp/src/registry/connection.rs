@@ -97,6 +97,10 @@ impl OpenConnection {
         self.state.channels.lock().values().cloned().collect()
     }
 
+    pub(super) fn channel_count(&self) -> usize {
+        self.state.channels.lock().len()
+    }
+
     /// What went over it.
     #[must_use]
     pub fn traffic(&self) -> Traffic {

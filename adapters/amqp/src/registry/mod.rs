@@ -66,16 +66,55 @@ impl Registry {
         }
     }
 
-    pub(crate) fn enter(self: &Arc<Self>, connection: OpenConnection) -> Entry {
+    /// How many channels a user has.
+    pub(crate) fn channel_count(&self, user: &str) -> usize {
+        let open = self.open.lock();
+        let own = open.values().filter(|connection| *connection.user == *user);
+        own.map(|connection| connection.channel_count()).sum()
+    }
+
+    /// Takes a connection in, unless its virtual host or its user has as many as `most` says.
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        connection: OpenConnection,
+        most: Most,
+    ) -> Result<Entry, Full> {
+        let mut open = self.open.lock();
+        let reached = |limit: Option<i64>, is_meant: &dyn Fn(&OpenConnection) -> bool| {
+            let limit = usize::try_from(limit?).ok()?;
+            let count = open.values().filter(|known| is_meant(known)).count();
+            (count >= limit).then_some(limit)
+        };
+        if let Some(limit) = reached(most.of_vhost, &|known| known.vhost == connection.vhost) {
+            return Err(Full::Vhost(limit));
+        }
+        if let Some(limit) = reached(most.of_user, &|known| known.user == connection.user) {
+            return Err(Full::User(limit));
+        }
         let id = self.opened.fetch_add(1, Ordering::Relaxed);
         let connection = Arc::new(connection);
-        self.open.lock().insert(id, Arc::clone(&connection));
-        Entry {
+        open.insert(id, Arc::clone(&connection));
+        drop(open);
+        Ok(Entry {
             registry: Arc::clone(self),
             id,
             connection,
-        }
+        })
     }
+}
+
+/// Most connections at a time; a limit below zero is none.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Most {
+    pub(crate) of_vhost: Option<i64>,
+    pub(crate) of_user: Option<i64>,
+}
+
+/// Whose limit of connections is reached, and what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Full {
+    Vhost(usize),
+    User(usize),
 }
 
 /// A connection's place in the registry, as long as it is open.
