@@ -99,6 +99,18 @@ impl Caller {
         Err(Refusal::not_authorised("Not administrator user"))
     }
 
+    /// # Errors
+    /// It may not set policies, or not those of the virtual host.
+    pub(crate) fn makes_policies(&self, vhost: Option<&str>) -> Result<(), Refusal> {
+        let may_open = vhost.is_none_or(|vhost| self.may_open(vhost));
+        if self.has(ADMINISTRATOR) || (self.has(POLICYMAKER) && may_open) {
+            return Ok(());
+        }
+        Err(Refusal::not_authorised(
+            "User not authorised to access object",
+        ))
+    }
+
     fn may_open(&self, vhost: &str) -> bool {
         let accounts = self.management.amqp.accounts();
         accounts.permission(vhost, &self.name).is_some()

@@ -71,6 +71,8 @@ impl Management {
     /// A queue; `None` when it goes meanwhile.
     pub(crate) fn queue(&self, queue: &WorkQueue) -> Option<Value> {
         let spec = queue.spec();
+        let host = self.amqp.client().virtual_host(queue.vhost())?;
+        let ruling = host.queue_ruling(queue);
         let mut fields = Map::new();
         self.depth(queue).ok()?.write(&mut fields);
         let consumers = queue.consumer_count();
@@ -90,14 +92,14 @@ impl Management {
             "consumers": consumers,
             "consumer_capacity": if consumers > 0 { 1 } else { 0 },
             "consumer_utilisation": if consumers > 0 { 1 } else { 0 },
-            "effective_policy_definition": {},
+            "effective_policy_definition": ruling.settings,
             "exclusive_consumer_tag": null,
             "head_message_timestamp": null,
             "node": NODE,
             "leader": NODE,
             "members": [NODE],
-            "operator_policy": null,
-            "policy": null,
+            "operator_policy": ruling.operator_policy,
+            "policy": ruling.policy,
             "recoverable_slaves": null,
             "single_active_consumer_tag": null,
             "state": "running",

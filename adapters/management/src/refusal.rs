@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use gantry_amqp::Fault;
 use gantry_amqp::accounts::AccountError;
 use gantry_amqp::codec::ReplyCode;
+use gantry_amqp::parameters::ParameterError;
 use serde_json::json;
 
 /// A status, with RabbitMQ's two words for it.
@@ -53,6 +54,14 @@ impl Refusal {
     /// The one who asks may not.
     pub(crate) fn not_authorised(reason: &str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "not_authorised", reason)
+    }
+
+    /// A parameter that is not set, with its reason written for a page of HTML.
+    pub(crate) fn for_page(error: &ParameterError) -> Self {
+        let mut refusal = Self::from(error);
+        let reason = refusal.reason.replace('&', "&amp;");
+        refusal.reason = reason.replace('<', "&lt;").replace('>', "&gt;");
+        refusal
     }
 
     pub(crate) fn internal(reason: impl std::fmt::Display) -> Self {
@@ -106,6 +115,24 @@ impl From<&Fault> for Refusal {
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
         Self::from(&fault)
+    }
+}
+
+impl From<&ParameterError> for Refusal {
+    fn from(error: &ParameterError) -> Self {
+        match error {
+            ParameterError::NoVhost => Self::no_vhost(),
+            ParameterError::Invalid(_)
+            | ParameterError::TooLarge(_)
+            | ParameterError::TooMany(_) => Self::bad(error.to_string()),
+            ParameterError::Store(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<ParameterError> for Refusal {
+    fn from(error: ParameterError) -> Self {
+        Self::from(&error)
     }
 }
 

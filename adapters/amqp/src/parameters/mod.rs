@@ -164,9 +164,10 @@ fn length(definition: &Map<String, Value>) -> usize {
 /// What a request says of a policy, in the order in which RabbitMQ looks at it
 /// (`rabbit_policy:policy_validation`).
 fn policy_of(kind: PolicyKind, fields: &Map<String, Value>) -> Result<Policy, ParameterError> {
+    let given = |name: &str| fields.get(name).filter(|value| !value.is_null());
     let mut wrong = Vec::new();
     let mut note = |text: String| wrong.push(text);
-    let priority = match fields.get("priority") {
+    let priority = match given("priority") {
         None => 0,
         Some(value) => value.as_i64().unwrap_or_else(|| {
             note(format!(
@@ -176,7 +177,7 @@ fn policy_of(kind: PolicyKind, fields: &Map<String, Value>) -> Result<Policy, Pa
             0
         }),
     };
-    let pattern = fields.get("pattern").unwrap_or(&Value::Null);
+    let pattern = given("pattern").unwrap_or(&Value::Null);
     let text = pattern.as_str().unwrap_or_else(|| {
         note(format!(
             "pattern should be a binary but was {}",
@@ -184,7 +185,7 @@ fn policy_of(kind: PolicyKind, fields: &Map<String, Value>) -> Result<Policy, Pa
         ));
         ""
     });
-    let applies_to = match fields.get("apply-to") {
+    let applies_to = match given("apply-to") {
         None => AppliesTo::All,
         Some(value) => {
             let named = value.as_str().and_then(AppliesTo::named);
@@ -199,7 +200,7 @@ fn policy_of(kind: PolicyKind, fields: &Map<String, Value>) -> Result<Policy, Pa
             })
         }
     };
-    let definition = match fields.get("definition") {
+    let definition = match given("definition") {
         Some(Value::Object(definition)) => definition.clone(),
         _ => {
             note("definition should be an object".to_owned());

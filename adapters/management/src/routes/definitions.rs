@@ -3,8 +3,9 @@
 use super::bindings::Ends;
 use super::exchanges::declare_exchange;
 use super::overview::API_VERSION;
+use super::parameters::{is_component, parameters_of};
+use super::policies::policies_of;
 use super::queues::declare_queue;
-use super::users::user;
 use crate::caller::Caller;
 use crate::describe::{bound, exchange};
 use crate::refusal::Refusal;
@@ -18,7 +19,7 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use gantry_amqp::operators::Operator;
 use gantry_core::routing::Destination;
-use gantry_core::vhosts::VirtualHost;
+use gantry_core::vhosts::{PolicyKind, VirtualHost};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -40,11 +41,15 @@ struct Topology {
     queues: Vec<Value>,
     exchanges: Vec<Value>,
     bindings: Vec<Value>,
+    policies: Vec<Value>,
+    parameters: Vec<Value>,
 }
 
 impl Topology {
     fn add(&mut self, host: &VirtualHost) {
         let vhost = host.name();
+        self.policies.extend(policies_of(host, PolicyKind::User));
+        self.parameters.extend(parameters_of(host));
         for queue in host.queues() {
             let spec = queue.spec();
             if !spec.is_exclusive {
@@ -78,7 +83,7 @@ impl Topology {
         }
     }
 
-    /// The same without the names of the virtual hosts.
+    /// The same without the names of the virtual hosts, save where RabbitMQ has them.
     fn without_vhost(mut self) -> Self {
         let all = [&mut self.queues, &mut self.exchanges, &mut self.bindings];
         for one in all.into_iter().flatten() {
@@ -99,11 +104,7 @@ async fn export(
     let mut topology = Topology::default();
     hosts.iter().for_each(|host| topology.add(host));
     let accounts = management.amqp.accounts();
-    let users = accounts.users();
-    let users: Vec<_> = users
-        .iter()
-        .map(|(name, account)| user(name, account))
-        .collect();
+    let users = management.told_users(&accounts.users());
     let vhosts = hosts.iter().map(|host| {
         let note = accounts.note(host.name());
         json!({
@@ -122,9 +123,9 @@ async fn export(
         "vhosts": vhosts.collect::<Vec<_>>(),
         "permissions": management.permissions(|_, _| true),
         "topic_permissions": management.topic_limits(|_| true),
-        "parameters": [],
-        "global_parameters": [],
-        "policies": [],
+        "parameters": topology.parameters,
+        "global_parameters": management.globals(),
+        "policies": topology.policies,
         "queues": topology.queues,
         "exchanges": topology.exchanges,
         "bindings": topology.bindings,
@@ -139,8 +140,8 @@ async fn export_vhost(caller: Caller, Path(vhost): Path<String>) -> Result<Json<
     let topology = topology.without_vhost();
     Ok(Json(json!({
         "rabbit_version": API_VERSION,
-        "parameters": [],
-        "policies": [],
+        "parameters": topology.parameters,
+        "policies": topology.policies,
         "queues": topology.queues,
         "exchanges": topology.exchanges,
         "bindings": topology.bindings,
@@ -180,6 +181,10 @@ async fn import(
         let text = |name| item.text(name).unwrap_or_default();
         management.put_topic_limit(text("vhost"), text("user"), &item)?;
     }
+    for item in body.objects("global_parameters") {
+        management.put_global(&named(&item)?, &item)?;
+    }
+    rule_all(&management, &body, None)?;
     declare_all(&management, &caller, &body, None)?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -192,8 +197,37 @@ async fn import_vhost(
 ) -> Result<StatusCode, Refusal> {
     caller.administers()?;
     caller.vhost(&vhost)?;
-    declare_all(&management, &caller, &Body::parse(&body)?, Some(&vhost))?;
+    let body = Body::parse(&body)?;
+    rule_all(&management, &body, Some(&vhost))?;
+    declare_all(&management, &caller, &body, Some(&vhost))?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Sets parameters and policies of virtual hosts, `only` of one of them.
+fn rule_all(management: &Management, body: &Body, only: Option<&str>) -> Result<(), Refusal> {
+    for item in body.objects("parameters") {
+        item.need(&["component", "name"])?;
+        let text = |name| item.text(name).unwrap_or_default();
+        let component = text("component");
+        if !is_component(component) {
+            // Of a plugin of RabbitMQ's; the rest is of use without it.
+            tracing::warn!(
+                component,
+                name = text("name"),
+                "a parameter is not imported"
+            );
+            continue;
+        }
+        let vhost = only.unwrap_or_else(|| text("vhost"));
+        management.put_parameter((component, vhost, text("name")), &item)?;
+    }
+    for item in body.objects("policies") {
+        item.need(&["name"])?;
+        let text = |name| item.text(name).unwrap_or_default();
+        let vhost = only.unwrap_or_else(|| text("vhost"));
+        management.put_policy(vhost, PolicyKind::User, text("name"), &item)?;
+    }
+    Ok(())
 }
 
 /// Declares what is in virtual hosts, `only` in one of them.
@@ -203,9 +237,6 @@ fn declare_all(
     body: &Body,
     only: Option<&str>,
 ) -> Result<(), Refusal> {
-    if !body.objects("policies").is_empty() {
-        tracing::warn!("policies are not imported: there are none here");
-    }
     let operator = |item: &Body| {
         let vhost = only.or_else(|| item.text("vhost")).unwrap_or("/");
         let operator = Operator::unlimited(&management.amqp, vhost, caller.from);

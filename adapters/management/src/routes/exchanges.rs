@@ -17,7 +17,7 @@ use axum::routing::get;
 use bytes::Bytes;
 use gantry_amqp::codec::method::exchange::{Declare, Delete};
 use gantry_amqp::operators::Operator;
-use gantry_core::routing::{Binding, Destination};
+use gantry_core::routing::{Binding, Destination, ExchangeSpec};
 use gantry_core::vhosts::VirtualHost;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -51,8 +51,19 @@ pub(super) fn name_in_path(name: &str) -> &str {
 fn all_of(host: &VirtualHost) -> Vec<Value> {
     let default = host.exchange("").map(|spec| ("".into(), spec));
     let all = default.into_iter().chain(host.exchanges());
-    all.map(|(name, spec)| exchange(host.name(), &name, &spec))
+    all.map(|(name, spec)| described(host, &name, &spec))
         .collect()
+}
+
+/// An exchange, with its policy if it has one.
+fn described(host: &VirtualHost, name: &str, spec: &ExchangeSpec) -> Value {
+    let mut described = exchange(host.name(), name, spec);
+    if let Value::Object(fields) = &mut described
+        && let Some(policy) = host.exchange_ruling(name).policy
+    {
+        fields.insert("policy".to_owned(), (&*policy).into());
+    }
+    described
 }
 
 async fn list(caller: Caller, query: Query) -> Result<Response, Refusal> {
@@ -76,7 +87,7 @@ async fn one(
     let host = caller.vhost(&vhost)?;
     let name = name_in_path(&name);
     let spec = host.exchange(name).ok_or_else(Refusal::not_found)?;
-    let mut described = exchange(&vhost, name, &spec);
+    let mut described = described(&host, name, &spec);
     if let Value::Object(fields) = &mut described {
         fields.insert("incoming".to_owned(), json!([]));
         fields.insert("outgoing".to_owned(), json!([]));

@@ -5,9 +5,12 @@ mod connections;
 mod definitions;
 mod exchanges;
 mod health;
+mod limits;
 mod messages;
 mod overview;
+mod parameters;
 mod permissions;
+mod policies;
 mod queues;
 mod users;
 mod vhosts;
@@ -43,6 +46,9 @@ fn named(management: Arc<Management>) -> Router {
         .merge(messages::routes())
         .merge(bindings::routes())
         .merge(connections::routes())
+        .merge(policies::routes())
+        .merge(parameters::routes())
+        .merge(limits::routes())
         .merge(definitions::routes())
         .fallback(|| async { Refusal::not_found() })
         .layer(DefaultBodyLimit::max(body_bytes_max))

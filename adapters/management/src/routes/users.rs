@@ -13,7 +13,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
-use gantry_amqp::accounts::{Account, HashAlgorithm, PasswordHash};
+use gantry_amqp::accounts::{Account, HashAlgorithm, PasswordHash, UserLimits};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -26,14 +26,14 @@ pub(super) fn routes() -> Router<Arc<Management>> {
         .route("/api/users/{name}", get(one).put(create).delete(remove))
 }
 
-/// A user as it is told, also in definitions.
-pub(super) fn user(name: &str, account: &Account) -> Value {
+/// A user as it is told.
+fn user(name: &str, account: &Account, limits: UserLimits) -> Value {
     json!({
         "name": name,
         "password_hash": account.password.text(),
         "hashing_algorithm": account.password.algorithm().name(),
         "tags": account.tags,
-        "limits": {},
+        "limits": limits,
     })
 }
 
@@ -60,7 +60,20 @@ impl Management {
             (None, None) => PasswordHash::default(),
         };
         let tags = tags_of(body.get("tags"));
-        Ok(accounts.put_user(name, Account { password, tags })?)
+        let is_new = accounts.put_user(name, Account { password, tags })?;
+        if let Some(Value::Object(limits)) = body.get("limits") {
+            self.limit_user(name, limits)?;
+        }
+        Ok(is_new)
+    }
+
+    /// Users as they are told, also in definitions.
+    pub(super) fn told_users(&self, users: &[(Arc<str>, Account)]) -> Vec<Value> {
+        let accounts = self.amqp.accounts();
+        let users = users.iter();
+        users
+            .map(|(name, account)| user(name, account, accounts.user_limits(name)))
+            .collect()
     }
 }
 
@@ -70,12 +83,7 @@ async fn list(
     query: Query,
 ) -> Result<Response, Refusal> {
     caller.administers()?;
-    told(&management.amqp.accounts().users(), &query)
-}
-
-fn told(users: &[(Arc<str>, Account)], query: &Query) -> Result<Response, Refusal> {
-    let users = users.iter().map(|(name, account)| user(name, account));
-    query.list(users.collect())
+    query.list(management.told_users(&management.amqp.accounts().users()))
 }
 
 async fn without_permissions(
@@ -87,7 +95,7 @@ async fn without_permissions(
     let permissions = management.amqp.accounts().permissions();
     let mut users = management.amqp.accounts().users();
     users.retain(|(name, _)| !permissions.iter().any(|permission| permission.1 == *name));
-    told(&users, &query)
+    query.list(management.told_users(&users))
 }
 
 async fn one(
@@ -97,9 +105,10 @@ async fn one(
     query: Query,
 ) -> Result<Response, Refusal> {
     caller.administers()?;
-    let account = management.amqp.accounts().user(&name);
-    let account = account.ok_or_else(Refusal::not_found)?;
-    Ok(query.one(user(&name, &account)))
+    let accounts = management.amqp.accounts();
+    let account = accounts.user(&name).ok_or_else(Refusal::not_found)?;
+    let limits = accounts.user_limits(&name.as_str().into());
+    Ok(query.one(user(&name, &account, limits)))
 }
 
 async fn create(
