@@ -38,6 +38,7 @@ pub const STEPS: &[(u8, &str)] = &[
     (33, "Delayed exchanges"),
     (35, "Blocked connections"),
     (36, "New secrets"),
+    (37, "Policies and limits"),
     (39, "Restarts"),
     (40, "Many queues of one message"),
     (41, "Many queues"),

@@ -28,7 +28,7 @@ pub struct RabbitmqBroker {
     ports: Ports,
 }
 
-/// Three free ports in a row.
+/// Four free ports in a row.
 #[derive(Clone, Copy, Debug)]
 struct Ports(u16);
 
@@ -44,10 +44,14 @@ impl Ports {
     const fn mapper(self) -> u16 {
         self.0 + 2
     }
+
+    const fn management(self) -> u16 {
+        self.0 + 3
+    }
 }
 
 impl RabbitmqBroker {
-    /// Starts a node as shipped, without plugins, with these further lines of its configuration
+    /// Starts a node as shipped, with no plugin but its management, with these further lines of its configuration
     /// (`key = value`), and returns once it serves.
     ///
     /// # Errors
@@ -56,8 +60,10 @@ impl RabbitmqBroker {
         let home = tempfile::Builder::new().prefix("rabbitmq-").tempdir()?;
         let ports = Ports(free_run()?);
         let mut configuration = format!(
-            "listeners.tcp.local = {}\nlog.console = true\nlog.file = false\n",
-            address(ports.amqp())
+            "listeners.tcp.local = {}\nmanagement.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {}\n\
+             log.console = true\nlog.file = false\n",
+            address(ports.amqp()),
+            ports.management()
         );
         for setting in settings {
             configuration.push_str(setting);
@@ -65,7 +71,8 @@ impl RabbitmqBroker {
         }
         fs::write(home.path().join("rabbitmq.conf"), configuration)?;
         fs::write(home.path().join("rabbitmq-env.conf"), "")?;
-        fs::write(home.path().join("enabled_plugins"), "[].\n")?;
+        let plugins = "[rabbitmq_management].\n";
+        fs::write(home.path().join("enabled_plugins"), plugins)?;
         let mut broker = Self {
             processes: Processes::default(),
             home,
@@ -96,6 +103,12 @@ impl RabbitmqBroker {
         self.processes.pid()
     }
 
+    /// Where its management API is.
+    #[must_use]
+    pub fn management(&self) -> String {
+        address(self.ports.management()).to_string()
+    }
+
     /// Asks it to stop (SIGTERM), and waits.
     ///
     /// # Errors
@@ -104,7 +117,7 @@ impl RabbitmqBroker {
         self.processes.stop()
     }
 
-    /// Whether it answers a client.
+    /// Whether it answers a client, and its management does.
     #[must_use]
     pub fn serves(&self) -> bool {
         let greeting = || -> std::io::Result<()> {
@@ -113,7 +126,8 @@ impl RabbitmqBroker {
             stream.write_all(b"AMQP\0\0\x09\x01")?;
             // The type of a frame, where the wrong protocol is told `A`.
             let mut first = [0];
-            stream.read_exact(&mut first)
+            stream.read_exact(&mut first)?;
+            TcpStream::connect(address(self.ports.management())).map(drop)
         };
         greeting().is_ok()
     }

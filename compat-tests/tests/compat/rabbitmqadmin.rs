@@ -170,6 +170,73 @@ fn what_is_declared_with_rabbitmqadmin_is_there_and_goes_to_another_server() {
 }
 
 #[test]
+fn policies_are_declared_listed_and_deleted_with_rabbitmqadmin() {
+    let Some(program) = program() else { return };
+    let gantry = Gantry::start(&[]).unwrap();
+    let admin = Admin::of(&gantry, &program);
+    admin.run(&["declare", "queue", "name=q"]);
+    let policy = [
+        "name=p",
+        "pattern=^q",
+        r#"definition={"max-length":1}"#,
+        "priority=2",
+        "apply-to=queues",
+    ];
+    admin.run(&[&["declare", "policy"][..], &policy].concat());
+    let cap = [
+        "name=o",
+        "pattern=^q",
+        r#"definition={"expires":60000}"#,
+        "apply-to=queues",
+    ];
+    admin.run(&[&["declare", "operator_policy"][..], &cap].concat());
+    let limit = ["vhost=/", "name=max-queues", "value=1"];
+    admin.run(&[&["declare", "vhost_limit"][..], &limit].concat());
+    assert_eq!(
+        admin.list("policies"),
+        [json!({
+            "vhost": "/",
+            "name": "p",
+            "pattern": "^q",
+            "apply-to": "queues",
+            "definition": { "max-length": 1 },
+            "priority": 2,
+        })]
+    );
+    assert_eq!(admin.names("operator_policies"), ["o"]);
+    let queue = &admin.list("queues")[0];
+    assert_eq!(
+        (&queue["policy"], &queue["operator_policy"]),
+        (&json!("p"), &json!("o"))
+    );
+    assert_eq!(
+        queue["effective_policy_definition"],
+        json!({ "expires": 60_000, "max-length": 1 })
+    );
+    for payload in ["payload=one", "payload=two"] {
+        admin.run(&["publish", "routing_key=q", payload]);
+    }
+    assert_eq!(admin.list("queues")[0]["messages"], 1);
+    let (is_done, said) = admin.try_run(&["declare", "queue", "name=more"]);
+    assert!(
+        !is_done && said.contains("queue limit in vhost '/' (1) is reached"),
+        "{said}"
+    );
+    let wrong = ["name=w", "pattern=", r#"definition={"max-priority":1}"#];
+    let (is_done, said) = admin.try_run(&[&["declare", "policy"][..], &wrong].concat());
+    assert!(
+        !is_done && said.contains("not recognised policy settings"),
+        "{said}"
+    );
+    admin.run(&["delete", "policy", "name=p"]);
+    admin.run(&["delete", "operator_policy", "name=o"]);
+    admin.run(&["delete", "vhost_limit", "vhost=/", "name=max-queues"]);
+    assert!(admin.list("policies").is_empty());
+    assert_eq!(admin.list("queues")[0]["policy"], Value::Null);
+    admin.run(&["declare", "queue", "name=more"]);
+}
+
+#[test]
 fn accounts_and_virtual_hosts_survive_kill() {
     let Some(program) = program() else { return };
     let mut gantry = Gantry::start(&[]).unwrap();

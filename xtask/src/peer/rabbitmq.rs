@@ -13,7 +13,11 @@ pub(super) fn run(rest: &[String]) -> Result<()> {
     let broker = RabbitmqBroker::start(&[])?;
     let tests = Run {
         peer: "rabbitmq",
-        endpoints: format!(r#"{{"amqp":"{}"}}"#, broker.address()),
+        endpoints: format!(
+            r#"{{"amqp":"{}","management":"{}"}}"#,
+            broker.address(),
+            broker.management()
+        ),
         tests: "amqp_steps::",
         // Those that gantry does not pass yet as well.
         arguments: &["--include-ignored"],

@@ -72,6 +72,14 @@ impl Broker {
         }
     }
 
+    /// Where its management API is.
+    pub fn management(&self) -> String {
+        match &self.own {
+            Some(own) => own.management(),
+            None => self.gantry.endpoint("management").unwrap(),
+        }
+    }
+
     /// Asks it to stop, and waits.
     pub fn stop(&mut self) {
         match &mut self.own {

@@ -384,6 +384,12 @@ impl Client {
         }
     }
 
+    /// Hears that the publish `tag` is confirmed, alone.
+    pub fn confirmed_after(&mut self, channel: u16, tag: u64) {
+        let ack = due!(self.hear(channel), BasicAck);
+        assert_eq!((ack.delivery_tag, ack.multiple), (tag, false));
+    }
+
     /// Publishes texts to a queue, and returns once they are in it. The channel is one of
     /// confirms, and nothing else is published there.
     pub fn fill(&mut self, queue: &str, texts: &[&str]) {

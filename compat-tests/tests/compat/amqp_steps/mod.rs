@@ -3,6 +3,7 @@
 
 mod broker;
 mod client;
+mod tenant;
 mod wire;
 
 mod channels;
@@ -14,6 +15,7 @@ mod figures;
 mod handshake;
 mod hostile;
 mod limits;
+mod policies;
 mod publishing;
 mod replying;
 mod reserved;
