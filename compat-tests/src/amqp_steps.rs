@@ -39,6 +39,7 @@ pub const STEPS: &[(u8, &str)] = &[
     (35, "Blocked connections"),
     (36, "New secrets"),
     (37, "Policies and limits"),
+    (38, "Permissions"),
     (39, "Restarts"),
     (40, "Many queues of one message"),
     (41, "Many queues"),
@@ -115,6 +116,10 @@ pub const DIFFERENCES: &[Difference] = &[
     Difference {
         test: "step_33_what_waits_outlives_a_restart",
         why: NO_PLUGIN,
+    },
+    Difference {
+        test: "step_38_copies_are_of_topics_as_well",
+        why: "looks at a message's own key only",
     },
 ];
 

@@ -9,6 +9,7 @@ pub mod amqp_steps;
 pub mod clients;
 pub mod disks;
 pub mod gantry;
+pub mod http;
 pub mod lines;
 pub mod matrix;
 mod original;

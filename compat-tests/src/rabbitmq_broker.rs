@@ -51,8 +51,8 @@ impl Ports {
 }
 
 impl RabbitmqBroker {
-    /// Starts a node as shipped, with no plugin but its management, with these further lines of its configuration
-    /// (`key = value`), and returns once it serves.
+    /// Starts a node as shipped, with the plugin of its management API and these further lines of
+    /// its configuration (`key = value`), and returns once it serves.
     ///
     /// # Errors
     /// It is not installed, or does not come to serve.

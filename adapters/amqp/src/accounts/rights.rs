@@ -117,8 +117,8 @@ impl Rights {
             Some(key) => {
                 let (vhost, user) = (host.name(), &self.user);
                 let text = format!(
-                    "access to topic '{key}' in exchange topic '{exchange}' in vhost '{vhost}' \
-                     refused for user '{user}'"
+                    "access to topic '{key}' in exchange '{exchange}' in vhost '{vhost}' refused for \
+                     user '{user}'"
                 );
                 Err(Fault::new(ReplyCode::AccessRefused, text))
             }

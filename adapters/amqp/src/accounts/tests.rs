@@ -224,8 +224,8 @@ fn keys_of_topic_exchanges_are_limited() {
     check(Right::Write, "amq.direct", "anything").unwrap();
     assert_eq!(
         refusal(check(Right::Write, "amq.topic", "v.a")),
-        "ACCESS_REFUSED - access to topic 'v.a' in exchange topic 'amq.topic' in vhost '/' \
-         refused for user 'u'"
+        "ACCESS_REFUSED - access to topic 'v.a' in exchange 'amq.topic' in vhost '/' refused for \
+         user 'u'"
     );
     assert!(check(Right::Read, "amq.topic", "u.a").is_err());
     rights

@@ -145,10 +145,10 @@ impl Topology {
         arguments: TableView<'_>,
     ) -> Result<Binding, Fault> {
         let (source, destination) = (stripped(source), stripped(destination));
+        self.check_right(Right::Write, Named::Exchange(&destination))?;
         if source.is_empty() || destination.is_empty() {
             return Err(on_default_exchange());
         }
-        self.check_right(Right::Write, Named::Exchange(&destination))?;
         self.check_right(Right::Read, Named::Exchange(&source))?;
         self.check_exchange(&source)?;
         self.check_exchange(&destination)?;

@@ -122,6 +122,9 @@ impl Topology {
         (exchange, key): (&str, &str),
     ) -> Result<Arc<WorkQueue>, Fault> {
         self.check_right(Right::Write, Named::Queue(name))?;
+        if exchange.is_empty() {
+            return Err(on_default_exchange());
+        }
         self.check_right(Right::Read, Named::Exchange(exchange))?;
         self.check_exchange(exchange)?;
         self.check_bound_key(exchange, key)?;
@@ -175,9 +178,6 @@ impl Topology {
         last: Option<&ShortString>,
     ) -> Result<(), Fault> {
         let exchange = &*stripped(method.exchange.as_str());
-        if exchange.is_empty() {
-            return Err(on_default_exchange());
-        }
         let name = name_or_last(&method.queue, last)?;
         let is_short = method.queue.as_str().is_empty() && method.routing_key.as_str().is_empty();
         let key = if is_short {
@@ -204,9 +204,6 @@ impl Topology {
         last: Option<&ShortString>,
     ) -> Result<(), Fault> {
         let exchange = &*stripped(method.exchange.as_str());
-        if exchange.is_empty() {
-            return Err(on_default_exchange());
-        }
         let name = name_or_last(&method.queue, last)?;
         let key = method.routing_key.as_str();
         let queue = self.queue_to_bind(&name, (exchange, key));

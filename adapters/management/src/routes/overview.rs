@@ -208,7 +208,8 @@ async fn extensions(_: Caller) -> Json<Value> {
     Json(json!([]))
 }
 
-async fn feature_flags(_: Caller, query: Query) -> Result<Response, Refusal> {
+async fn feature_flags(caller: Caller, query: Query) -> Result<Response, Refusal> {
+    caller.administers()?;
     let flags = FEATURE_FLAGS.iter().map(|name| {
         json!({
             "name": name,

@@ -225,8 +225,11 @@ async fn permit_topics(
     body: Bytes,
 ) -> Result<Response, Refusal> {
     caller.administers()?;
-    let is_new = management.put_topic_limit(&vhost, &user, &Body::parse(&body)?)?;
-    Ok(put(is_new))
+    // What is put is all limits of a user in a virtual host, one of which is given.
+    let is_its = |limit: &TopicLimit| *limit.vhost == *vhost && *limit.user == *user;
+    let is_first = management.topic_limits(is_its).is_empty();
+    management.put_topic_limit(&vhost, &user, &Body::parse(&body)?)?;
+    Ok(put(is_first))
 }
 
 async fn free_topics(

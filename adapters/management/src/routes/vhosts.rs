@@ -99,6 +99,7 @@ async fn one(
     Path(name): Path<String>,
     query: Query,
 ) -> Result<Response, Refusal> {
+    caller.administers()?;
     let host = caller.vhost(&name)?;
     Ok(query.one(management.vhost(&host)))
 }

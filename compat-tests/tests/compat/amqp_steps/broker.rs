@@ -4,10 +4,12 @@ use super::client::Client;
 use compat_tests::amqp_steps::difference;
 use compat_tests::clients::{ready, skip};
 use compat_tests::gantry::Gantry;
+use compat_tests::http::{Answer, Request};
 use compat_tests::matrix::PEER_VARIABLE;
 use compat_tests::rabbitmq_broker::RabbitmqBroker;
 use gantry_amqp::codec::ShortString;
 use gantry_amqp::codec::method::{exchange, queue};
+use serde_json::Value;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, process, thread};
@@ -78,6 +80,29 @@ impl Broker {
             Some(own) => own.management(),
             None => self.gantry.endpoint("management").unwrap(),
         }
+    }
+
+    /// What the management API answers the user `login`, whose password is its name.
+    pub fn manage_as(&self, login: &str, method: &str, path: &str, body: &Value) -> Answer {
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let request = Request {
+            method,
+            path: &format!("/api/{path}"),
+            login: Some((login, login)),
+            body: &body,
+        };
+        request.send(&self.management()).unwrap()
+    }
+
+    /// As [`Broker::manage_as`], for who may do everything; it is done.
+    pub fn manage(&self, method: &str, path: &str, body: &Value) -> Value {
+        let answer = self.manage_as("guest", method, path, body);
+        assert!(answer.status < 300, "{method} {path}: {answer:?}");
+        answer.json()
     }
 
     /// Asks it to stop, and waits.

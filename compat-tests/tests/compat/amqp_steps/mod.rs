@@ -16,6 +16,7 @@ mod handshake;
 mod hostile;
 mod limits;
 mod policies;
+mod permitting;
 mod publishing;
 mod replying;
 mod reserved;
