@@ -34,6 +34,8 @@ pub struct Config {
     pub parameters_max: usize,
     /// Most bytes of one of them.
     pub parameter_bytes_max: usize,
+    /// Most names of what is asked for without effect that are counted one by one.
+    pub ignored_names_max: usize,
     /// Who may connect and do everything, as long as no account was made or changed.
     pub users: Vec<User>,
 }
@@ -67,6 +69,7 @@ impl Default for Config {
             accounts_max: 100_000,
             parameters_max: 10_000,
             parameter_bytes_max: 64 << 10,
+            ignored_names_max: 1_000,
             users: vec![User {
                 name: "guest".to_owned(),
                 password: "guest".to_owned(),

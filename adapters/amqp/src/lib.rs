@@ -12,6 +12,7 @@ mod connection;
 pub mod consuming;
 pub mod control;
 mod fault;
+pub mod ledger;
 pub mod message;
 pub mod operators;
 mod output;

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::consuming::Replies;
 use crate::control::{Credentials, Settings};
 use crate::parameters::Parameters;
+use crate::ledger::Ledger;
 use crate::publishing::AmqpQueueProtocol;
 use crate::registry::Registry;
 use gantry_core::Client;
@@ -24,6 +25,7 @@ pub struct Server {
     pub(crate) accounts: Accounts,
     parameters: Parameters,
     pub(crate) registry: Arc<Registry>,
+    pub(crate) ledger: Arc<Ledger>,
 }
 
 impl Server {
@@ -35,6 +37,7 @@ impl Server {
             settings: config.settings(),
             accounts: Accounts::open(client.clone(), &config),
             parameters: Parameters::new(client.clone(), &config),
+            ledger: Arc::new(Ledger::of(config.ignored_names_max)),
             client,
             clock,
             config,
@@ -65,6 +68,12 @@ impl Server {
     #[must_use]
     pub const fn registry(&self) -> &Arc<Registry> {
         &self.registry
+    }
+
+    /// What was asked for without effect.
+    #[must_use]
+    pub const fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
     }
 
     /// The broker, as whom it is asked.

@@ -303,3 +303,21 @@ async fn a_path_may_end_with_a_slash() {
     let unknown = world.ask_as("guest", "GET", "nonsense/", None).await;
     assert_eq!(unknown.status, 404);
 }
+
+#[tokio::test]
+async fn what_was_granted_without_effect_is_told() {
+    let world = World::new().await;
+    let arguments = json!({ "x-queue-mode": "lazy", "x-max-length": 3, "x-own": true });
+    let queue = json!({ "arguments": arguments });
+    assert_eq!(world.put("queues/%2F/q", queue.clone()).await, 201);
+    assert_eq!(world.put("queues/%2F/q", queue).await, 204);
+    let refused = json!({ "arguments": { "x-max-age": "1h", "x-other": 1 } });
+    assert_eq!(world.put("queues/%2F/r", refused).await, 400);
+    let told = world.get("gantry/ignored").await;
+    let row = |name| json!({ "kind": "queue_argument", "name": name, "times": 2 });
+    assert_eq!(told, json!([row("x-own"), row("x-queue-mode")]));
+    let known = world.server.ledger().known_rows();
+    let known = known.iter().filter(|row| row.times > 0);
+    let known: Vec<_> = known.map(|row| (&*row.name, row.times)).collect();
+    assert_eq!(known, [("other", 2), ("x-queue-mode", 2)]);
+}

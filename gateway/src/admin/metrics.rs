@@ -26,6 +26,10 @@ struct Store(Broker);
 #[derive(Debug)]
 struct Names(Arc<NameServer>);
 
+/// As [`Store`].
+#[derive(Debug)]
+struct Amqp(Arc<gantry_amqp::Server>);
+
 /// Answers with all metrics.
 pub(super) async fn answer(State(watched): State<Watched>) -> Response {
     let mut registry = Registry::with_prefix("gantry");
@@ -34,6 +38,9 @@ pub(super) async fn answer(State(watched): State<Watched>) -> Response {
     }
     if let Some(namesrv) = watched.namesrv {
         registry.register_collector(Box::new(Names(namesrv)));
+    }
+    if let Some(amqp) = watched.amqp {
+        registry.register_collector(Box::new(Amqp(amqp)));
     }
     let mut text = String::new();
     match prometheus_client::encoding::text::encode(&mut text, &registry) {
@@ -118,6 +125,22 @@ impl Collector for Names {
         ] {
             let value = u64::try_from(value).unwrap_or(u64::MAX);
             gauge(&mut encoder, name, help, value)?;
+        }
+        Ok(())
+    }
+}
+
+impl Collector for Amqp {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let mut metric = encoder.encode_descriptor(
+            "amqp_ignored",
+            "How often AMQP's clients asked for something that has no effect",
+            None,
+            prometheus_client::metrics::MetricType::Counter,
+        )?;
+        for row in self.0.ledger().known_rows() {
+            let labels = [("kind", row.asked.name()), ("name", &*row.name)];
+            ConstCounter::new(row.times).encode(metric.encode_family(&labels)?)?;
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 pub(crate) struct Watched {
     pub(crate) store: Option<Broker>,
     pub(crate) namesrv: Option<Arc<NameServer>>,
+    pub(crate) amqp: Option<Arc<gantry_amqp::Server>>,
 }
 
 /// What is asked.

@@ -106,6 +106,10 @@ async fn run(
                 let watched = Watched {
                     store: store.cloned(),
                     namesrv: endpoints.namesrv.clone(),
+                    amqp: endpoints
+                        .broker
+                        .as_ref()
+                        .map(|broker| Arc::clone(&broker.amqp)),
                 };
                 let limits = HttpLimits {
                     connections_max: config.admin.connections_max,

@@ -5,6 +5,7 @@ use crate::codec::method::{access, basic, channel, confirm, exchange, queue, tx}
 use crate::codec::{ClientMethod, ReplyCode, ServerMethod};
 use crate::consuming::{Letter, REPLY_TO, is_reply_address};
 use crate::fault::Fault;
+use crate::ledger::{ACCESS_REQUEST, Asked};
 use gantry_connection::Outgoing;
 use std::collections::VecDeque;
 
@@ -60,6 +61,8 @@ impl Channel {
                 Ok(())
             }
             ClientMethod::AccessRequest(_) => {
+                let ledger = &desk.session.server.ledger;
+                ledger.note(Asked::Method, ACCESS_REQUEST);
                 desk.say(self.number, access::RequestOk { ticket: 1 });
                 Ok(())
             }

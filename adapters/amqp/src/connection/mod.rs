@@ -15,6 +15,7 @@ use crate::codec::{ClientMethod, Frame, MethodId, Payload, ReplyCode};
 use crate::consuming::{Outbox, Shared};
 use crate::control::{Control, Credentials, Event};
 use crate::fault::Fault;
+use crate::ledger::{Asked, UPDATE_SECRET};
 use crate::publishing::Publisher;
 use crate::registry::{Entry, Full, Identity, Most, OpenConnection};
 use crate::server::Server;
@@ -230,7 +231,10 @@ impl AmqpConnection {
             Event::Authenticate(credentials) => self.authenticate(&credentials, out),
             Event::OpenVirtualHost(name) => self.open(name.as_str(), out),
             // A password is asked for once; there are no tokens that end.
-            Event::UpdateSecret(_) => self.control.secret_updated(out.head()),
+            Event::UpdateSecret(_) => {
+                self.server.ledger.note(Asked::Method, UPDATE_SECRET);
+                self.control.secret_updated(out.head());
+            }
             Event::Finished => return Err(Ended::Closed),
             Event::Drop => return Err(Ended::GivenUp),
         }
@@ -282,11 +286,15 @@ impl AmqpConnection {
             replies: Arc::clone(&self.server.replies),
             frame_max: self.control.frame_max(),
             takes_cancel: self.control.client().takes_consumer_cancel(),
+            ledger: Arc::clone(&self.server.ledger),
         };
+        let capabilities = self.control.client().capabilities();
+        shared.ledger.note_table(Asked::Capability, capabilities);
         let session = Session {
             server: Arc::clone(&self.server),
             topology: Topology::new(client.clone(), Arc::clone(&host), open.session)
-                .limited_to(Arc::clone(&rights)),
+                .limited_to(Arc::clone(&rights))
+                .noting_in(&self.server.ledger),
             publisher: Publisher {
                 client,
                 host,

@@ -13,6 +13,7 @@ use crate::Output;
 use crate::codec::method::basic;
 use crate::codec::{ContentMethod, FrameMax, ReplyCode, ShortString, Value, write_content};
 use crate::fault::Fault;
+use crate::ledger::{Asked, Ledger, NO_LOCAL};
 use crate::message::Delivered;
 use crate::registry::OpenConsumer;
 use crate::topology::{Named, describe, fault, integer, made_up_name, type_name};
@@ -48,6 +49,8 @@ pub struct Shared {
     pub frame_max: FrameMax,
     /// Whether the client wants to know that a consumer's queue is gone.
     pub takes_cancel: bool,
+    /// Where it is noted what has no effect.
+    pub ledger: Arc<Ledger>,
 }
 
 /// A channel's consumers and deliveries.
@@ -183,6 +186,11 @@ impl Consuming {
         let added = self.shared.client.consume(&queue, Arc::clone(&consumer));
         added.map_err(|error| fault(&self.shared.host, Named::Queue(queue.name()), error))?;
         self.consumers.insert(tag.clone(), (queue, consumer));
+        let (ledger, arguments) = (&self.shared.ledger, method.arguments.view());
+        ledger.note_table(Asked::ConsumerArgument, arguments);
+        if method.no_local {
+            ledger.note(Asked::Method, NO_LOCAL);
+        }
         Ok(tag)
     }
 

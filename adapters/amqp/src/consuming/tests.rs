@@ -40,6 +40,7 @@ impl World {
             replies: Arc::default(),
             frame_max: FrameMax::LEAST,
             takes_cancel: true,
+            ledger: Arc::default(),
         };
         let world = Self {
             _directory: directory,

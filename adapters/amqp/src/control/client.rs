@@ -1,6 +1,6 @@
 //! What a client says of itself.
 
-use crate::codec::{Table, Value};
+use crate::codec::{Table, TableView, Value};
 
 /// Client properties, of which RabbitMQ's capabilities decide what the client is sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,10 +41,16 @@ impl ClientProperties {
         self.is_capable("authentication_failure_close")
     }
 
-    fn is_capable(&self, name: &str) -> bool {
+    /// What it can do, by RabbitMQ's names.
+    #[must_use]
+    pub fn capabilities(&self) -> TableView<'_> {
         match self.0.view().get("capabilities") {
-            Some(Value::Table(capabilities)) => capabilities.get(name) == Some(Value::Bool(true)),
-            _ => false,
+            Some(Value::Table(capabilities)) => capabilities,
+            _ => TableView::default(),
         }
+    }
+
+    fn is_capable(&self, name: &str) -> bool {
+        self.capabilities().get(name) == Some(Value::Bool(true))
     }
 }

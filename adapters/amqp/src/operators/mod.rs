@@ -87,7 +87,9 @@ impl Operator {
         let topology = Topology::new(client.clone(), Arc::clone(&host), session);
         Self {
             server: Arc::clone(server),
-            topology: topology.limited_to(Arc::clone(&rights)),
+            topology: topology
+                .limited_to(Arc::clone(&rights))
+                .noting_in(&server.ledger),
             publisher: Publisher {
                 client: client.clone(),
                 host: Arc::clone(&host),

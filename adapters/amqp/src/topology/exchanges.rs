@@ -7,6 +7,7 @@ use crate::codec::method::exchange;
 use crate::codec::table::Value;
 use crate::codec::{ReplyCode, TableView};
 use crate::fault::Fault;
+use crate::ledger::Asked;
 use gantry_core::routing::{Binding, Destination, ExchangeKind, ExchangeSpec, HashOn};
 use gantry_core::vhosts::TopologyError;
 use std::sync::Arc;
@@ -41,6 +42,8 @@ impl Topology {
         }
         let declared = self.client.declare_exchange(&self.host, name, spec);
         declared.map_err(|error| self.fault(Named::Exchange(name), error))?;
+        let table = method.arguments.view();
+        self.ledger.note_table(Asked::ExchangeArgument, table);
         Ok(())
     }
 

@@ -12,6 +12,7 @@ mod tests;
 use crate::accounts::{Right, Rights};
 use crate::codec::ReplyCode;
 use crate::fault::Fault;
+use crate::ledger::Ledger;
 pub(crate) use arguments::{type_name, value_of};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -37,6 +38,8 @@ pub struct Topology {
     connection: LeaseSession,
     /// What its user may do.
     rights: Arc<Rights>,
+    /// Where it is noted what has no effect.
+    ledger: Arc<Ledger>,
 }
 
 impl Topology {
@@ -46,6 +49,7 @@ impl Topology {
         Self {
             client,
             rights: Rights::unlimited(host.name()),
+            ledger: Arc::default(),
             host,
             connection,
         }
@@ -55,6 +59,15 @@ impl Topology {
     #[must_use]
     pub fn limited_to(self, rights: Arc<Rights>) -> Self {
         Self { rights, ..self }
+    }
+
+    /// The same, which notes there what it grants without effect.
+    #[must_use]
+    pub fn noting_in(self, ledger: &Arc<Ledger>) -> Self {
+        Self {
+            ledger: Arc::clone(ledger),
+            ..self
+        }
     }
 
     /// # Errors

@@ -9,6 +9,7 @@ use crate::codec::method::queue;
 use crate::codec::table::Value;
 use crate::codec::{ReplyCode, ShortString, TableView};
 use crate::fault::Fault;
+use crate::ledger::{Asked, TRACE_EXCHANGE};
 use gantry_core::routing::{Binding, Destination};
 use gantry_core::vhosts::{DeleteOnly, QueueSpec, TopologyError, WorkQueue};
 use std::borrow::Cow;
@@ -79,6 +80,7 @@ impl Topology {
         let asking = Some(self.connection);
         let declared = self.client.declare_queue(&self.host, name, spec, asking);
         let (queue, _) = declared.map_err(|error| self.fault(Named::Queue(name), error))?;
+        self.ledger.note_table(Asked::QueueArgument, table);
         Ok(queue)
     }
 
@@ -191,6 +193,9 @@ impl Topology {
             .client
             .bind(&self.host, &binding, Some(self.connection));
         bound.map_err(|error| self.fault(Named::Queue(queue.name()), error))?;
+        if exchange == TRACE_EXCHANGE {
+            self.ledger.note(Asked::Binding, exchange);
+        }
         Ok(())
     }
 

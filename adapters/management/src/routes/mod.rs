@@ -6,6 +6,7 @@ mod definitions;
 mod exchanges;
 mod health;
 mod limits;
+mod ignored;
 mod messages;
 mod overview;
 mod parameters;
@@ -50,6 +51,7 @@ fn named(management: Arc<Management>) -> Router {
         .merge(parameters::routes())
         .merge(limits::routes())
         .merge(definitions::routes())
+        .merge(ignored::routes())
         .fallback(|| async { Refusal::not_found() })
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .with_state(management)
