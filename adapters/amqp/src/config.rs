@@ -28,6 +28,8 @@ pub struct Config {
     pub transaction_messages_max: usize,
     /// Most bytes of their bodies.
     pub transaction_bytes_max: usize,
+    /// From how much memory of the process on publishers wait.
+    pub memory: Memory,
     /// Most users, permissions and topic permissions together.
     pub accounts_max: usize,
     /// Most policies and global parameters together.
@@ -38,6 +40,36 @@ pub struct Config {
     pub ignored_names_max: usize,
     /// Who may connect and do everything, as long as no account was made or changed.
     pub users: Vec<User>,
+}
+
+/// When publishers wait because of the memory that the process has to itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Memory {
+    /// From this part of the machine's memory on (`vm_memory_high_watermark`); 0 is never.
+    pub high_percent: u8,
+    /// The same in bytes, in its place; 0 is that part.
+    pub high_bytes: u64,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            high_percent: 40,
+            high_bytes: 0,
+        }
+    }
+}
+
+impl Memory {
+    /// The limit in bytes on a machine with `total`; 0 is none.
+    #[must_use]
+    pub fn limit(&self, total: u64) -> u64 {
+        match self.high_bytes {
+            0 => total / 100 * u64::from(self.high_percent.min(100)),
+            bytes => bytes,
+        }
+    }
 }
 
 /// One who may connect.
@@ -66,6 +98,7 @@ impl Default for Config {
             undelivered_max: 1_024,
             transaction_messages_max: 100_000,
             transaction_bytes_max: 64 << 20,
+            memory: Memory::default(),
             accounts_max: 100_000,
             parameters_max: 10_000,
             parameter_bytes_max: 64 << 10,

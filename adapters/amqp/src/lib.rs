@@ -5,6 +5,7 @@
 //! driver. Nothing panics on, or allocates from, what a peer merely claims.
 
 pub mod accounts;
+mod alarms;
 mod channel;
 pub mod codec;
 mod config;
@@ -24,7 +25,8 @@ mod server;
 mod testdata;
 pub mod topology;
 
-pub use config::{Config, User};
+pub use alarms::{Alarms, MemoryUse};
+pub use config::{Config, Memory, User};
 pub use connection::{AmqpConnection, Ended, Item};
 pub use fault::Fault;
 pub use output::Output;

@@ -1,6 +1,7 @@
 //! What all connections of the endpoint share.
 
 use crate::accounts::{AccountError, Accounts};
+use crate::alarms::{Alarms, Memory, MemoryUse};
 use crate::config::Config;
 use crate::consuming::Replies;
 use crate::control::{Credentials, Settings};
@@ -26,6 +27,7 @@ pub struct Server {
     parameters: Parameters,
     pub(crate) registry: Arc<Registry>,
     pub(crate) ledger: Arc<Ledger>,
+    memory: Memory,
 }
 
 impl Server {
@@ -43,6 +45,7 @@ impl Server {
             config,
             replies: Arc::default(),
             registry: Arc::default(),
+            memory: Memory::default(),
         })
     }
 
@@ -50,6 +53,26 @@ impl Server {
     /// any runtime, as long as connections are served.
     pub async fn run_queues(&self) {
         self.client.run_work_queues().await;
+    }
+
+    /// What the process uses of the machine's memory; to be told every now and then.
+    pub fn note_memory(&self, usage: MemoryUse) {
+        self.memory.note(usage);
+    }
+
+    /// As it was last told.
+    #[must_use]
+    pub fn memory(&self) -> MemoryUse {
+        self.memory.usage()
+    }
+
+    /// What publishers wait for the end of.
+    #[must_use]
+    pub fn alarms(&self) -> Alarms {
+        Alarms {
+            memory: self.memory.is_high(),
+            disk: !self.client.admits_messages(),
+        }
     }
 
     /// Who may connect, and do what.

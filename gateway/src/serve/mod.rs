@@ -3,6 +3,7 @@
 mod descriptors;
 mod endpoints;
 mod listeners;
+mod memory;
 mod ready;
 mod registration;
 mod workers;
@@ -173,6 +174,8 @@ fn keep_up(
     tasks.spawn(async move { kafka.run_groups().await });
     let amqp = Arc::clone(&broker.amqp);
     tasks.spawn(async move { amqp.run_queues().await });
+    let limits = config.amqp.protocol.memory;
+    tasks.spawn(memory::watch(Arc::clone(&broker.amqp), limits));
     Registrations::start(&broker.registrar, &config.remoting.name_servers).map(Some)
 }
 

@@ -1,4 +1,4 @@
-//! Publishers wait while the disk is full: they are told, and nothing more of them is read.
+//! Publishers wait while disk or memory are full: they are told, and nothing more of them is read.
 
 use super::Item;
 use crate::codec::method::connection;
@@ -9,7 +9,6 @@ use std::time::Duration;
 
 /// Between two looks at whether there is room again.
 const LOOK: Duration = Duration::from_millis(100);
-const REASON: &str = "low on disk";
 
 /// What waits for the end of an alarm.
 #[derive(Debug)]
@@ -32,8 +31,8 @@ impl Alarm {
     }
 }
 
-pub(super) fn write_blocked(out: &mut BytesMut) {
-    let reason = ShortString::from_static(REASON);
+pub(super) fn write_blocked(reason: &'static str, out: &mut BytesMut) {
+    let reason = ShortString::from_static(reason);
     ServerMethod::from(connection::Blocked { reason }).encode(0, out);
 }
 

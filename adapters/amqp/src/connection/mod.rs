@@ -9,6 +9,7 @@ mod waiting;
 
 pub use input::Item;
 
+use crate::alarms::Alarms;
 use crate::channel::Session;
 use crate::codec::method::connection;
 use crate::codec::{ClientMethod, Frame, MethodId, Payload, ReplyCode};
@@ -109,13 +110,12 @@ impl AmqpConnection {
         }
     }
 
-    /// Takes the next item, unless it waits for room on the disk.
+    /// Takes the next item, unless it waits for room.
     fn take(&mut self, item: Item, out: &mut Outgoing) -> Result<(), Ended> {
-        if self.alarm.is_none() && is_publish(&item) && !self.server.client.admits_messages() {
-            self.alarm = Some(Alarm::new(self.pulse.now()));
-            self.note_blocked(true);
-            if self.control.client().takes_blocked() && self.control.is_running() {
-                write_blocked(out.head());
+        if self.alarm.is_none() && is_publish(&item) {
+            let alarms = self.server.alarms();
+            if alarms.is_any() {
+                self.raise(alarms, out);
             }
         }
         match &mut self.alarm {
@@ -127,6 +127,14 @@ impl AmqpConnection {
         }
     }
 
+    fn raise(&mut self, alarms: Alarms, out: &mut Outgoing) {
+        self.alarm = Some(Alarm::new(self.pulse.now()));
+        self.note_blocked(true);
+        if self.control.client().takes_blocked() && self.control.is_running() {
+            write_blocked(alarms.reason(), out.head());
+        }
+    }
+
     /// Goes on once there is room.
     fn poll_alarm(&mut self, context: &mut Context<'_>, out: &mut Outgoing) -> Result<(), Ended> {
         let Some(alarm) = &mut self.alarm else {
@@ -135,7 +143,7 @@ impl AmqpConnection {
         // What the client sends is not read: it cannot be heard.
         self.was_heard = true;
         while self.pulse.poll(alarm.next_look, context) {
-            if !self.server.client.admits_messages() {
+            if self.server.alarms().is_any() {
                 alarm.look_later(self.pulse.now());
                 continue;
             }

@@ -112,7 +112,7 @@ impl OpenConnection {
             .fold(gone, Traffic::plus)
     }
 
-    /// Whether its messages wait for room on the disk.
+    /// Whether its messages wait for room.
     #[must_use]
     pub fn is_blocked(&self) -> bool {
         self.state.is_blocked.load(Ordering::Relaxed)

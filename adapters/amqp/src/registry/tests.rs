@@ -2,8 +2,11 @@ use super::ChannelMode;
 use crate::accounts::{Account, Permission};
 use crate::codec::method::{basic, channel, confirm, connection, queue};
 use crate::codec::table::{TableBuilder, Value};
-use crate::codec::{ClientMethod, FrameMax, Payload, ServerMethod, ShortString, Table, decode};
-use crate::{AmqpConnection, Config, Server};
+use crate::codec::{
+    ClientMethod, ContentMethod, FrameMax, Payload, Properties, ServerMethod, ShortString, Table,
+    decode, write_content,
+};
+use crate::{AmqpConnection, Config, MemoryUse, Server};
 use bytes::BytesMut;
 use gantry_connection::{Limits, Shutdown};
 use gantry_core::Broker;
@@ -80,6 +83,7 @@ impl Peer {
         self.hear().await;
         let mut capabilities = TableBuilder::new();
         capabilities.put("authentication_failure_close", Value::Bool(true));
+        capabilities.put("connection.blocked", Value::Bool(true));
         let capabilities = capabilities.build();
         let mut properties = TableBuilder::new();
         properties.put("capabilities", Value::Table(capabilities.view()));
@@ -236,6 +240,48 @@ async fn a_deleted_user_is_not_connected_any_more() {
         assert!(world.server.delete_vhost("v").unwrap());
         let told = text_of(peer.hear().await);
         assert_eq!(told, "320 CONNECTION_FORCED - vhost 'v' is down");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn publishers_wait_while_memory_is_short_and_then_go_on() {
+    locally(async {
+        let world = World::new();
+        let usage = |used| MemoryUse { used, limit: 100 };
+        world.server.note_memory(usage(100));
+        let mut peer = world.connect();
+        peer.open("guest", "/").await;
+        peer.say(1, channel::Open::default()).await;
+        peer.hear().await;
+        peer.say(1, confirm::Select { no_wait: false }).await;
+        peer.hear().await;
+        let mut out = BytesMut::new();
+        let publish = basic::Publish {
+            ticket: 0,
+            exchange: ShortString::default(),
+            routing_key: ShortString::from_static("nowhere"),
+            mandatory: false,
+            immediate: false,
+        };
+        let method = ContentMethod::Publish(&publish);
+        let (none, body) = (Properties::NONE, bytes::Bytes::from_static(b"x"));
+        write_content(1, FrameMax::LEAST, method, &none, &body, &mut out).unwrap();
+        peer.stream.write_all(&out).await.unwrap();
+        match peer.hear().await {
+            ServerMethod::ConnectionBlocked(blocked) => {
+                assert_eq!(blocked.reason.as_str(), "low on memory");
+            }
+            other => panic!("{other:?}"),
+        }
+        let open = world.server.registry().connections();
+        assert!(open[0].is_blocked());
+        world.server.note_memory(usage(99));
+        let unblocked = peer.hear().await;
+        assert!(matches!(unblocked, ServerMethod::ConnectionUnblocked(_)));
+        let confirmed = peer.hear().await;
+        assert!(matches!(confirmed, ServerMethod::BasicAck(_)));
+        assert!(!open[0].is_blocked());
     })
     .await;
 }

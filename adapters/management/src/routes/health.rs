@@ -1,6 +1,7 @@
 //! Whether all is well: 200, or 503 and why.
 
 use crate::caller::Caller;
+use crate::describe::NODE;
 use crate::refusal::Refusal;
 use crate::request::short;
 use crate::server::Management;
@@ -22,7 +23,7 @@ pub(super) fn routes() -> Router<Arc<Management>> {
     let check = |name: &str| format!("/api/health/checks/{name}");
     Router::new()
         .route(&check("alarms"), get(alarms))
-        .route(&check("local-alarms"), get(alarms))
+        .route(&check("local-alarms"), get(local_alarms))
         .route(&check("ready"), get(fine))
         .route(&check("ready-to-serve-clients"), get(fine))
         .route(&check("is-in-service"), get(fine))
@@ -49,13 +50,25 @@ async fn fine(_: Caller) -> Response {
 }
 
 async fn alarms(State(management): State<Arc<Management>>, _: Caller) -> Response {
-    if management.amqp.client().admits_messages() {
+    told_of(&management, "in the cluster")
+}
+
+async fn local_alarms(State(management): State<Arc<Management>>, _: Caller) -> Response {
+    told_of(&management, "on the node")
+}
+
+fn told_of(management: &Management, place: &str) -> Response {
+    let alarms = management.amqp.alarms();
+    if !alarms.is_any() {
         return ok();
     }
+    let resources = [(alarms.memory, "memory"), (alarms.disk, "disk")];
+    let raised = resources.iter().filter(|(is_on, _)| *is_on);
+    let raised = raised.map(|(_, resource)| json!({ "node": NODE, "resource": resource }));
     failed(json!({
         "status": "failed",
-        "reason": "there are alarms in effect in the cluster",
-        "alarms": [{ "node": crate::describe::NODE, "resource": "disk" }],
+        "reason": format!("There are alarms in effect {place}"),
+        "alarms": raised.collect::<Vec<_>>(),
     }))
 }
 

@@ -121,6 +121,11 @@ impl Management {
 
     fn node(&self) -> Value {
         let uptime = self.amqp.now().millis() - self.started_at.millis();
+        let (alarms, memory) = (self.amqp.alarms(), self.amqp.memory());
+        let store = self.amqp.client().store_figures();
+        let read_only = self.amqp.client().config().store.disk_read_only_percent;
+        let left = 100_u64.saturating_sub(read_only.into()) % 100;
+        let disk_limit = (store.disk_used + store.disk_available) / 100 * left;
         json!({
             "name": NODE,
             "type": "disc",
@@ -128,8 +133,12 @@ impl Management {
             "being_drained": false,
             "os_pid": std::process::id().to_string(),
             "uptime": uptime,
-            "mem_alarm": false,
-            "disk_free_alarm": !self.amqp.client().admits_messages(),
+            "mem_alarm": alarms.memory,
+            "mem_used": memory.used,
+            "mem_limit": memory.limit,
+            "disk_free_alarm": alarms.disk,
+            "disk_free": store.disk_available,
+            "disk_free_limit": disk_limit,
             "rates_mode": "none",
             "partitions": [],
             "cluster_links": [],

@@ -2,6 +2,7 @@
 //! whatever client: each is a program that does what it is told a line at a time
 //! (`clients/README.md`), and lapin is one in this process.
 
+mod alarms;
 mod celery;
 mod clients;
 mod crash;
