@@ -78,6 +78,10 @@ pub const DIFFERENCES: &[Difference] = &[
         why: "closes the stream after three seconds without a word",
     },
     Difference {
+        test: "step_19_a_queue_has_a_patience_of_its_own",
+        why: "knows no such argument before 3.12",
+    },
+    Difference {
         test: "step_23_the_next_consumer_follows_one_that_is_cancelled",
         why: "gives the next consumer nothing, and loses the queue at the next publish",
     },

@@ -16,8 +16,10 @@ use tempfile::TempDir;
 
 /// How long a node may take to answer.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// Listens to nobody but this machine.
-const LOOPBACK: &str = "-kernel inet_dist_use_interface {127,0,0,1}";
+/// Listens to nobody but this machine, and looks for late acknowledgements once a second, not a
+/// minute.
+const ARGUMENTS: &str =
+    "-kernel inet_dist_use_interface {127,0,0,1} -rabbit channel_tick_interval 1000";
 
 /// A running node and the port mapper that it cannot do without. Killed when dropped.
 #[derive(Debug)]
@@ -192,7 +194,7 @@ impl RabbitmqBroker {
             ("RABBITMQ_LOG_BASE", file("log")),
             ("RABBITMQ_PID_FILE", file("pid")),
             ("RABBITMQ_DIST_PORT", number(self.ports.distribution())),
-            ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", LOOPBACK.into()),
+            ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", ARGUMENTS.into()),
         ]);
         Ok(())
     }

@@ -21,6 +21,9 @@ pub struct Config {
     pub heartbeat_s: u16,
     /// Most consumers of a channel.
     pub consumers_per_channel_max: usize,
+    /// How long an acknowledgement may take, in milliseconds, where the queue does not say; 0 is for
+    /// ever.
+    pub consumer_timeout_ms: u64,
     /// Messages for one connection's consumers that are not written yet. One counts as many as it
     /// has begun to fill 4 KiB.
     pub undelivered_max: u32,
@@ -95,6 +98,7 @@ impl Default for Config {
             frame_bytes_max: offer.frame_max.bytes(),
             heartbeat_s: offer.heartbeat,
             consumers_per_channel_max: 10_000,
+            consumer_timeout_ms: 1_800_000,
             undelivered_max: 1_024,
             transaction_messages_max: 100_000,
             transaction_bytes_max: 64 << 20,

@@ -40,6 +40,7 @@ impl Asked {
     const fn effective(self) -> &'static [&'static str] {
         match self {
             Self::QueueArgument => &[
+                "x-consumer-timeout",
                 "x-dead-letter-exchange",
                 "x-dead-letter-routing-key",
                 "x-delivery-limit",

@@ -25,6 +25,8 @@ pub struct QueueRules {
     pub priority_max: Option<u8>,
     /// How often a message may return.
     pub returns_max: Option<u32>,
+    /// How long an acknowledgement of its messages may take, in milliseconds; 0 is for ever.
+    pub consumer_timeout_ms: Option<u64>,
     /// Only one of its consumers gets anything.
     pub is_single_active: bool,
     /// It is one of RabbitMQ's replicated queues, which count deliveries.
@@ -122,6 +124,7 @@ impl QueueRules {
             },
             priority_max: said.argument_number("x-max-priority").map(clamp),
             returns_max: returns_max.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX)),
+            consumer_timeout_ms: number("x-consumer-timeout"),
             is_single_active: arguments.get("x-single-active-consumer") == Some(&Value::Bool(true)),
             is_quorum: said.argument_text("x-queue-type") == Some("quorum"),
         }

@@ -6,12 +6,13 @@ use crate::codec::method::{basic, channel};
 use crate::codec::{
     ClientMethod, Command, Content, Frame, MethodId, Payload, ReplyCode, Scope, ServerMethod,
 };
-use crate::consuming::{Consuming, Letter};
+use crate::consuming::{Consuming, Letter, sooner};
 use crate::fault::Fault;
 use crate::publishing::{Batch, Stored};
 use gantry_connection::Outgoing;
 use std::collections::{HashMap, VecDeque};
 use std::task::Context;
+use std::time::Duration;
 
 /// What ends the connection, and at which method.
 pub(super) type Failure = (Fault, MethodId);
@@ -30,6 +31,8 @@ pub(super) struct Channels {
     waiting: Waiting,
     /// Taken out of the outbox, and not written yet.
     letters: VecDeque<Letter>,
+    /// When an acknowledgement may be late.
+    next_look: Option<Duration>,
 }
 
 /// A channel's number that is in use.
@@ -50,6 +53,7 @@ impl Channels {
             settling: Vec::new(),
             waiting: Waiting::default(),
             letters: VecDeque::new(),
+            next_look: None,
         }
     }
 
@@ -196,6 +200,7 @@ impl Channels {
             method => {
                 let accepted = open.accept(method, &mut desk);
                 open.note_all();
+                self.next_look = sooner(self.next_look, open.consuming.next_look());
                 accepted
             }
         };
@@ -371,6 +376,7 @@ impl Channels {
             Some(Slot::Open(open)) => match open.consuming.write(letter, out) {
                 Ok(()) => {
                     open.note_deliveries();
+                    self.next_look = sooner(self.next_look, open.consuming.next_look());
                     Ok(())
                 }
                 Err(fault) => self.fail(number, fault, DELIVER, out),
@@ -380,6 +386,33 @@ impl Channels {
                 Ok(())
             }
         }
+    }
+
+    /// When to call [`Channels::expire`].
+    pub(super) const fn next_look(&self) -> Option<Duration> {
+        self.next_look
+    }
+
+    /// Closes channels whose acknowledgements are late.
+    ///
+    /// # Errors
+    /// What ends the connection.
+    pub(super) fn expire(&mut self, now: Duration, out: &mut Outgoing) -> Result<(), Failure> {
+        let mut late = Vec::new();
+        self.next_look = None;
+        for (number, slot) in &mut self.by_number {
+            let Slot::Open(open) = slot else { continue };
+            match open.consuming.expire(now) {
+                Ok(()) => {
+                    self.next_look = sooner(self.next_look, open.consuming.next_look());
+                }
+                Err(fault) => late.push((*number, fault)),
+            }
+        }
+        for (number, fault) in late {
+            self.finish_and_fail(number, fault, MethodId::NONE, out)?;
+        }
+        Ok(())
     }
 
     /// Ends all of them, and gives back what the connection has to itself.

@@ -23,7 +23,7 @@ use crate::server::Server;
 use crate::topology::Topology;
 use alarm::{Alarm, is_publish, write_blocked, write_unblocked};
 use bytes::BytesMut;
-use channels::Channels;
+use channels::{Channels, Failure};
 use gantry_connection::{Closed, Outgoing, Protocol, Replies, ReplyOrder};
 use gantry_core::vhosts::{Credit, VirtualHost};
 use input::Input;
@@ -32,6 +32,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use std::vec::Drain;
 
 /// Why a connection has ended that did not just break off.
@@ -286,6 +287,7 @@ impl AmqpConnection {
                 return self.refuse_open(&reason, out);
             }
         };
+        let patience = self.server.config.consumer_timeout_ms;
         let shared = Shared {
             client: client.clone(),
             host: Arc::clone(&host),
@@ -295,6 +297,8 @@ impl AmqpConnection {
             frame_max: self.control.frame_max(),
             takes_cancel: self.control.client().takes_consumer_cancel(),
             ledger: Arc::clone(&self.server.ledger),
+            patience: (patience > 0).then(|| Duration::from_millis(patience)),
+            accepted_at: self.pulse.started(),
         };
         let capabilities = self.control.client().capabilities();
         shared.ledger.note_table(Asked::Capability, capabilities);
@@ -385,6 +389,21 @@ impl AmqpConnection {
         }
         Ok(())
     }
+
+    /// Closes channels whose acknowledgements are late.
+    fn poll_overdue(
+        &mut self,
+        context: &mut Context<'_>,
+        out: &mut Outgoing,
+    ) -> Result<(), Failure> {
+        while let Some(channels) = &mut self.channels
+            && let Some(look) = channels.next_look()
+            && self.pulse.poll(look, context)
+        {
+            channels.expire(self.pulse.now(), out)?;
+        }
+        Ok(())
+    }
 }
 
 impl Protocol for AmqpConnection {
@@ -433,6 +452,7 @@ impl Protocol for AmqpConnection {
             Some(channels) => channels.poll(context, notice),
             None => Ok(()),
         };
+        let told = told.and_then(|()| self.poll_overdue(context, notice));
         if let Err((fault, method)) = told {
             self.close(&fault, method, notice);
         }

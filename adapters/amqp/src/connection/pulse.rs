@@ -21,6 +21,10 @@ impl Pulse {
         }
     }
 
+    pub(super) const fn started(&self) -> Instant {
+        self.started
+    }
+
     pub(super) fn now(&self) -> Duration {
         self.started.elapsed()
     }

@@ -24,7 +24,10 @@ use outbox::Slot;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::time::Instant;
 use unsettled::Deliveries;
+pub(crate) use unsettled::sooner;
 pub use unsettled::{Taken, Unsettled};
 
 /// What RabbitMQ calls consumers that do not name themselves.
@@ -51,6 +54,10 @@ pub struct Shared {
     pub takes_cancel: bool,
     /// Where it is noted what has no effect.
     pub ledger: Arc<Ledger>,
+    /// How long an acknowledgement may take, where the queue does not say.
+    pub patience: Option<Duration>,
+    /// When the connection was accepted, from where moments are counted.
+    pub accepted_at: Instant,
 }
 
 /// A channel's consumers and deliveries.
@@ -80,10 +87,10 @@ impl Consuming {
     pub fn new(shared: Shared, channel: u16) -> Self {
         Self {
             session: shared.client.lease_session(),
+            deliveries: Deliveries::patient_for(shared.patience),
             shared,
             channel,
             consumers: BTreeMap::new(),
-            deliveries: Deliveries::default(),
             prefetch: None,
             credit: Credit::of(None),
             is_limited: false,
@@ -129,6 +136,33 @@ impl Consuming {
     #[must_use]
     pub fn unsettled_count(&self) -> usize {
         self.deliveries.count()
+    }
+
+    fn now(&self) -> Duration {
+        self.shared.accepted_at.elapsed()
+    }
+
+    /// When to call [`Consuming::expire`].
+    #[must_use]
+    pub const fn next_look(&self) -> Option<Duration> {
+        self.deliveries.next_look()
+    }
+
+    /// Looks for acknowledgements that are late.
+    ///
+    /// # Errors
+    /// There is one, a channel's fault.
+    pub fn expire(&mut self, now: Duration) -> Result<(), Fault> {
+        let Some(patience) = self.deliveries.overdue(now) else {
+            return Ok(());
+        };
+        let text = format!(
+            "delivery acknowledgement on channel {} timed out. Timeout value used: {} ms. This \
+             timeout value can be configured, see consumers doc guide to learn more",
+            self.channel,
+            patience.as_millis()
+        );
+        Err(Fault::new(ReplyCode::PreconditionFailed, text))
     }
 
     /// `basic.qos`
@@ -351,6 +385,7 @@ impl Consuming {
             // Its session has ended, and they are back in their queue.
             return Ok(());
         };
+        let sent_at = self.now();
         for dealt in messages {
             let delivery_tag = self.deliveries.next_tag();
             let (delivered, method) = deliver(&queue, &consumer_tag, delivery_tag, &dealt);
@@ -362,6 +397,7 @@ impl Consuming {
                     receipt: dealt.receipt,
                     attempt: dealt.attempt,
                     consumer: Some(Arc::clone(&consumer)),
+                    sent_at,
                 };
                 self.deliveries.put(delivery_tag, sent);
             }
@@ -421,6 +457,7 @@ impl Consuming {
             receipt: dealt.receipt,
             attempt: dealt.attempt,
             consumer: None,
+            sent_at: self.now(),
         };
         if method.no_ack {
             return self.settle(vec![(delivery_tag, sent)]);

@@ -41,6 +41,8 @@ impl World {
             frame_max: FrameMax::LEAST,
             takes_cancel: true,
             ledger: Arc::default(),
+            patience: Some(Duration::from_secs(60)),
+            accepted_at: Instant::now(),
         };
         let world = Self {
             _directory: directory,
@@ -340,4 +342,28 @@ fn consumers_that_cannot_be_are_refused() {
     world.topology.delete_queue(&delete, None).unwrap();
     world.flush(&mut [&mut channel]);
     assert_eq!(channel.said(), ["a cancelled"]);
+}
+
+#[test]
+fn an_acknowledgement_that_is_late_is_the_channels_end() {
+    let world = World::new();
+    let mut channel = world.channel(1);
+    let at = Duration::from_secs;
+    assert_eq!(channel.consuming.next_look(), None);
+    channel.consume(&world, "a", |_| {});
+    world.publish(0..2);
+    world.flush(&mut [&mut channel]);
+    let look = channel.consuming.next_look().unwrap();
+    assert!(look > at(50) && look < at(70), "{look:?}");
+    assert_eq!(channel.consuming.expire(look - at(1)), Ok(()));
+    let late = channel.consuming.expire(look + at(1));
+    assert_eq!(
+        text(late),
+        "406 PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out. Timeout value \
+         used: 60000 ms. This timeout value can be configured, see consumers doc guide to learn \
+         more"
+    );
+    channel.ack(2, true).unwrap();
+    assert_eq!(channel.consuming.expire(look + at(1)), Ok(()));
+    assert_eq!(channel.consuming.next_look(), None);
 }

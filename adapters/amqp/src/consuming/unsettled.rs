@@ -6,6 +6,7 @@ use gantry_core::LeaseReceipt;
 use gantry_core::vhosts::{Consumer, WorkQueue};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Messages with their delivery tags.
 pub type Taken = Vec<(u64, Unsettled)>;
@@ -19,6 +20,19 @@ pub struct Unsettled {
     pub(super) attempt: u32,
     /// Whose credit it takes; nobody's that was asked for by `basic.get`.
     pub(super) consumer: Option<Arc<Consumer>>,
+    /// When it was sent, since the connection was accepted.
+    pub(super) sent_at: Duration,
+}
+
+impl Unsettled {
+    /// How long its acknowledgement may take, where the queue does not say for `default`.
+    fn patience(&self, default: Option<Duration>) -> Option<Duration> {
+        match self.queue.rules().consumer_timeout_ms {
+            None => default,
+            Some(0) => None,
+            Some(millis) => Some(Duration::from_millis(millis)),
+        }
+    }
 }
 
 /// Those of a channel, by delivery tag.
@@ -26,6 +40,10 @@ pub struct Unsettled {
 pub(super) struct Deliveries {
     last_tag: u64,
     open: BTreeMap<u64, Unsettled>,
+    /// How long an acknowledgement may take, where the queue does not say.
+    patience: Option<Duration>,
+    /// When the next one may be late; it may have been given by then.
+    next_look: Option<Duration>,
 }
 
 impl Deliveries {
@@ -40,9 +58,45 @@ impl Deliveries {
         self.last_tag
     }
 
+    pub(super) fn patient_for(patience: Option<Duration>) -> Self {
+        Self {
+            patience,
+            ..Self::default()
+        }
+    }
+
     /// Waits for what becomes of a message that was sent.
     pub(super) fn put(&mut self, tag: u64, sent: Unsettled) {
+        let patience = sent.patience(self.patience);
+        let due = patience.map(|patience| sent.sent_at.saturating_add(patience));
+        self.next_look = sooner(self.next_look, due);
         self.open.insert(tag, sent);
+    }
+
+    /// When to look for late acknowledgements.
+    pub(super) const fn next_look(&self) -> Option<Duration> {
+        self.next_look
+    }
+
+    /// How long it may have taken to acknowledge a message, when it has taken longer.
+    pub(super) fn overdue(&mut self, now: Duration) -> Option<Duration> {
+        if self.next_look.is_none_or(|look| now < look) {
+            return None;
+        }
+        self.next_look = None;
+        let mut next = None;
+        for sent in self.open.values() {
+            let Some(patience) = sent.patience(self.patience) else {
+                continue;
+            };
+            let due = sent.sent_at.saturating_add(patience);
+            if due <= now {
+                return Some(patience);
+            }
+            next = sooner(next, Some(due));
+        }
+        self.next_look = next;
+        None
     }
 
     /// Takes the message of a tag, or with `multiple` all up to it; 0 means all there are.
@@ -75,7 +129,9 @@ impl Deliveries {
 
     /// Nothing has become of what was taken.
     pub(super) fn put_back(&mut self, taken: Taken) {
-        self.open.extend(taken);
+        for (tag, sent) in taken {
+            self.put(tag, sent);
+        }
     }
 
     pub(super) fn count(&self) -> usize {
@@ -92,6 +148,11 @@ impl Deliveries {
         }
         queues
     }
+}
+
+/// The earlier of two moments that may never come.
+pub(crate) fn sooner(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    [one, other].into_iter().flatten().min()
 }
 
 fn unknown(tag: u64) -> Fault {

@@ -287,7 +287,9 @@ fn check(argument: &str, value: Value<'_>) -> Result<(), String> {
         "x-message-ttl" => millis(value),
         "x-expires" if value.integer() == Some(0) => Err("{value_zero,0}".to_owned()),
         "x-expires" => millis(value),
-        "x-max-length" | "x-max-length-bytes" => integer(value).and_then(not_negative),
+        "x-max-length" | "x-max-length-bytes" | "x-consumer-timeout" => {
+            integer(value).and_then(not_negative)
+        }
         "x-max-priority" => match integer(value).and_then(not_negative) {
             Ok(()) if value.integer().is_some_and(|number| number > PRIORITY_MAX) => {
                 let number = value.integer().unwrap_or_default();

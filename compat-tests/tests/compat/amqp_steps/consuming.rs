@@ -3,8 +3,8 @@
 use super::broker::Broker;
 use super::client::{Client, Terms, close, consume, due, short, texts};
 use super::wire::Heard;
-use gantry_amqp::codec::ServerMethod;
-use gantry_amqp::codec::method::basic;
+use gantry_amqp::codec::method::{basic, channel};
+use gantry_amqp::codec::{ServerMethod, Value};
 
 const LETTERS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
 
@@ -382,4 +382,53 @@ fn step_20_the_last_consumer_takes_an_auto_delete_queue_with_it() {
         ..declare()
     };
     assert_eq!(client.refused(1, passive).reply_code, 404);
+}
+
+/// How long an acknowledgement may take, in milliseconds.
+const PATIENCE_MS: u64 = 300;
+
+fn late() -> channel::Close {
+    let text = format!(
+        "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out. Timeout value used: \
+         {PATIENCE_MS} ms. This timeout value can be configured, see consumers doc guide to learn \
+         more"
+    );
+    close(406, &text, (0, 0))
+}
+
+#[test]
+fn step_19_an_acknowledgement_that_does_not_come_closes_the_channel() {
+    let own = format!("amqp.protocol.consumer_timeout_ms={PATIENCE_MS}");
+    let peers = format!("consumer_timeout = {PATIENCE_MS}");
+    let Some(broker) = Broker::start_own(&[&own], &[&peers]) else {
+        return;
+    };
+    let (mut client, queue) = with_queue(&broker, &["a", "b"]);
+    client.consume(1, &queue, "t");
+    let messages = client.messages(1, 2);
+    client.ack(1, messages[0].tag());
+    assert_eq!(client.channel_close(1), late());
+    // One that was asked for is waited for no longer.
+    client.open(1);
+    let got = client.get(1, &queue).unwrap();
+    assert_eq!((got.text(), got.redelivered()), ("b", true));
+    assert_eq!(client.channel_close(1), late());
+    client.open(1);
+    assert_eq!(client.drain(1, &queue), ["b"]);
+}
+
+#[test]
+fn step_19_a_queue_has_a_patience_of_its_own() {
+    let test = "step_19_a_queue_has_a_patience_of_its_own";
+    let Some(broker) = Broker::start_unless_peer(test) else {
+        return;
+    };
+    let mut client = Client::with_channel(&broker);
+    let queue = broker.name("queue");
+    let patience = Value::I64(PATIENCE_MS.cast_signed());
+    client.private_queue_with(1, &queue, &[("x-consumer-timeout", patience)]);
+    client.fill(&queue, &["a"]);
+    client.consume(1, &queue, "t");
+    assert_eq!(client.message(1).text(), "a");
+    assert_eq!(client.channel_close(1), late());
 }
