@@ -1,7 +1,7 @@
 //! The endpoint's settings.
 
 use crate::codec::FrameMax;
-use crate::control::{Mechanism, Offer, Profile, RABBITMQ_CAPABILITIES, Settings};
+use crate::control::{LoginFrom, Mechanism, Offer, Profile, RABBITMQ_CAPABILITIES, Settings};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -31,6 +31,8 @@ pub struct Config {
     pub transaction_messages_max: usize,
     /// Most bytes of their bodies.
     pub transaction_bytes_max: usize,
+    /// Which part of a client's certificate is the user's name, with the mechanism EXTERNAL.
+    pub certificate_login_from: LoginFrom,
     /// From how much memory of the process on publishers wait.
     pub memory: Memory,
     /// Most users, permissions and topic permissions together.
@@ -102,6 +104,7 @@ impl Default for Config {
             undelivered_max: 1_024,
             transaction_messages_max: 100_000,
             transaction_bytes_max: 64 << 20,
+            certificate_login_from: LoginFrom::default(),
             memory: Memory::default(),
             accounts_max: 100_000,
             parameters_max: 10_000,

@@ -4,7 +4,7 @@ use crate::accounts::{AccountError, Accounts};
 use crate::alarms::{Alarms, Memory, MemoryUse};
 use crate::config::Config;
 use crate::consuming::Replies;
-use crate::control::{Credentials, Settings};
+use crate::control::{Certificate, Credentials, Settings};
 use crate::parameters::Parameters;
 use crate::ledger::Ledger;
 use crate::publishing::AmqpQueueProtocol;
@@ -148,11 +148,21 @@ impl Server {
     }
 
     /// The name of the user that somebody is who connects from `ip`, when they may.
-    pub(crate) fn authenticate(&self, credentials: &Credentials, ip: IpAddr) -> Option<Arc<str>> {
-        let Credentials::Password { user, password } = credentials else {
-            return None;
-        };
-        let known = self.accounts.authenticate(user, password, ip);
-        known.map(|_| user.as_str().into())
+    pub(crate) fn authenticate(
+        &self,
+        credentials: &Credentials,
+        certificate: Option<&Certificate>,
+        ip: IpAddr,
+    ) -> Option<Arc<str>> {
+        match credentials {
+            Credentials::Password { user, password } => {
+                let known = self.accounts.authenticate(user, password, ip);
+                known.map(|_| user.as_str().into())
+            }
+            Credentials::External => {
+                let user = certificate?.login(self.config.certificate_login_from)?;
+                self.accounts.admits(user, ip).then(|| user.into())
+            }
+        }
     }
 }

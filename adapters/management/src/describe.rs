@@ -234,6 +234,8 @@ fn connection_details(connection: &OpenConnection) -> Value {
 pub(crate) fn connection(connection: &OpenConnection) -> Value {
     let tuned = connection.tuned;
     let heartbeat = tuned.and_then(|tuned| tuned.heartbeat);
+    let secured = connection.secured.as_ref();
+    let certificate = secured.and_then(|secured| secured.certificate.as_ref());
     let mut described = json!({
         "auth_mechanism": connection.mechanism,
         "channel_max": tuned.map(|tuned| tuned.channel_max),
@@ -249,7 +251,8 @@ pub(crate) fn connection(connection: &OpenConnection) -> Value {
         "peer_port": connection.peer.port(),
         "port": connection.local.port(),
         "protocol": "AMQP 0-9-1",
-        "ssl": false,
+        "ssl": connection.secured.is_some(),
+        "peer_cert_subject": certificate.map(|certificate| &certificate.subject),
         "state": if connection.is_blocked() { "blocked" } else { "running" },
         "timeout": heartbeat.map_or(0, |interval| interval.as_secs()),
         "type": "network",

@@ -1,9 +1,11 @@
 """pika: a blocking connection, used by one thread."""
 
 import queue
+import ssl
 import threading
 
 import pika
+from pika.credentials import ExternalCredentials
 from pika.exceptions import AMQPError, NackError, UnroutableError
 
 from amqp_lines import Command, commands, plain, tell_done, tell_refused
@@ -96,6 +98,13 @@ class Session:
     def connect(self, command: Command) -> None:
         host, port = command.text("amqp").rsplit(":", 1)
         parameters = pika.ConnectionParameters(host, int(port), heartbeat=command.number("heartbeat", 60))
+        if authority := command.text("authority"):
+            context = ssl.create_default_context(cafile=authority)
+            if certificate := command.text("certificate"):
+                context.load_cert_chain(certificate, command.text("key"))
+            parameters.ssl_options = pika.SSLOptions(context, "localhost")
+        if command.flag("external"):
+            parameters.credentials = ExternalCredentials()
         self.connection = pika.BlockingConnection(parameters)
 
     def disconnect(self, command) -> None:

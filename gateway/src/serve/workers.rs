@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::tls::{Admitted, Gate};
 use anyhow::{Context, Result, anyhow};
 use gantry_amqp::AmqpConnection;
+use gantry_amqp::control::{Certificate, Secured};
 use gantry_connection::{Connections, Limits, Permit, Protocol, Shutdown};
 use gantry_kafka::KafkaConnection;
 use gantry_remoting::BrokerConnection;
@@ -200,12 +201,12 @@ async fn serve(
     // Only what has an endpoint is bound.
     match (bound, &endpoints.namesrv, &endpoints.broker) {
         (Bound::NameServer, Some(namesrv), _) => {
-            let protocol = || NameServerConnection::new(Arc::clone(namesrv), peer);
+            let protocol = |_: &Admitted| NameServerConnection::new(Arc::clone(namesrv), peer);
             let gate = &endpoints.gates.namesrv;
             admit_and_run(gate, stream, (bound, peer), protocol, limits, shutdown).await;
         }
         (Bound::Remoting | Bound::Vip, _, Some(broker)) => {
-            let protocol = || BrokerConnection::new(Arc::clone(&broker.remoting), peer);
+            let protocol = |_: &Admitted| BrokerConnection::new(Arc::clone(&broker.remoting), peer);
             let gate = &endpoints.gates.remoting;
             admit_and_run(gate, stream, (bound, peer), protocol, limits, shutdown).await;
         }
@@ -216,7 +217,18 @@ async fn serve(
         }
         (Bound::Amqp, _, Some(broker)) => {
             let local = stream.local_addr().unwrap_or(peer);
-            let protocol = || AmqpConnection::new(Arc::clone(&broker.amqp), peer).at(local);
+            let protocol = |admitted: &Admitted| {
+                let connection = AmqpConnection::new(Arc::clone(&broker.amqp), peer).at(local);
+                match admitted.secured() {
+                    None => connection,
+                    Some(shown) => connection.secured(Secured {
+                        certificate: shown.map(|subject| Certificate {
+                            subject: subject.whole,
+                            common_name: subject.common_name,
+                        }),
+                    }),
+                }
+            };
             let gate = &endpoints.gates.amqp;
             admit_and_run(gate, stream, (bound, peer), protocol, limits, shutdown).await;
         }
@@ -231,7 +243,7 @@ async fn admit_and_run<P: Protocol>(
     gate: &Gate,
     stream: tokio::net::TcpStream,
     (bound, peer): (Bound, SocketAddr),
-    protocol: impl FnOnce() -> P,
+    protocol: impl FnOnce(&Admitted) -> P,
     limits: &Limits,
     shutdown: &Shutdown,
 ) {
@@ -242,17 +254,19 @@ async fn admit_and_run<P: Protocol>(
         admitted = gate.admit(stream, patience) => admitted,
         () = shutdown.requested() => return,
     };
-    let closed = match admitted {
-        Ok(Admitted::Plain(stream)) => {
-            gantry_connection::run(stream, protocol(), limits, shutdown).await
-        }
-        Ok(Admitted::Secured(stream)) => {
-            gantry_connection::run(stream, protocol(), limits, shutdown).await
-        }
+    let admitted = match admitted {
+        Ok(admitted) => admitted,
         Err(error) => {
             let error = format!("{error:#}");
             tracing::debug!(%peer, listener, error, "connection not admitted");
             return;
+        }
+    };
+    let protocol = protocol(&admitted);
+    let closed = match admitted {
+        Admitted::Plain(stream) => gantry_connection::run(stream, protocol, limits, shutdown).await,
+        Admitted::Secured(stream) => {
+            gantry_connection::run(stream, protocol, limits, shutdown).await
         }
     };
     tracing::debug!(%peer, listener, %closed, "connection closed");

@@ -10,6 +10,10 @@ pub(crate) struct Config {
     pub(crate) certificate: Option<PathBuf>,
     /// The certificate's private key, PEM.
     pub(crate) key: Option<PathBuf>,
+    /// Those who sign the certificates of clients, PEM; without them none is asked for.
+    pub(crate) client_ca: Option<PathBuf>,
+    /// Whether a client must have one.
+    pub(crate) client_certificate: ClientCertificate,
     /// Longest time from a connection's first byte to the end of its handshake, milliseconds.
     pub(crate) handshake_timeout_ms: u64,
     /// Handshakes at the same time; further ones wait for their turn.
@@ -29,12 +33,25 @@ pub(crate) enum Mode {
     Enforcing,
 }
 
+/// What is asked of clients where there is one to sign for them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ClientCertificate {
+    /// They may come without.
+    #[default]
+    Optional,
+    /// They may not.
+    Required,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             mode: Mode::Permissive,
             certificate: None,
             key: None,
+            client_ca: None,
+            client_certificate: ClientCertificate::Optional,
             handshake_timeout_ms: 10_000,
             handshakes_max: 256,
         }

@@ -2,10 +2,12 @@
 //! are told to use it by a switch and not by another port.
 
 mod config;
+mod subject;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use config::{Config, Mode};
+pub(crate) use config::{ClientCertificate, Config, Mode};
+pub(crate) use subject::Subject;
 
 use anyhow::{Context, Result, bail, ensure};
 use std::path::Path;
@@ -15,10 +17,11 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
 /// The first byte of a handshake. No remoting frame begins with it: it would be 369 MB long.
@@ -52,6 +55,20 @@ pub(crate) enum Admitted {
     Secured(Box<TlsStream<TcpStream>>),
 }
 
+impl Admitted {
+    /// Whether it came in TLS, and who the certificate is of that the client has shown.
+    pub(crate) fn secured(&self) -> Option<Option<Subject>> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Secured(stream) => {
+                let (_, session) = stream.get_ref();
+                let shown = session.peer_certificates().and_then(<[_]>::first);
+                Some(shown.and_then(|shown| Subject::of(shown)))
+            }
+        }
+    }
+}
+
 impl Gate {
     /// A gate as `config` wants it, whose keys begin with `section` in errors.
     ///
@@ -66,7 +83,7 @@ impl Gate {
             (Some(_), None) => bail!("{section}.tls.key is not set"),
         };
         let secured = Secured {
-            acceptor: acceptor(section, certificate, key)?,
+            acceptor: acceptor(section, config, certificate, key)?,
             takes_plaintext: config.mode == Mode::Permissive,
             handshakes: Semaphore::new(config.handshakes_max.clamp(1, Semaphore::MAX_PERMITS)),
             handshake_timeout: Duration::from_millis(config.handshake_timeout_ms),
@@ -105,21 +122,51 @@ impl Secured {
     }
 }
 
-fn acceptor(section: &str, certificate: &Path, key: &Path) -> Result<TlsAcceptor> {
-    let named = |key: &str, file: &Path| format!("{section}.tls.{key}: {}", file.display());
-    let chain: Vec<_> = CertificateDer::pem_file_iter(certificate)
+fn acceptor(section: &str, config: &Config, certificate: &Path, key: &Path) -> Result<TlsAcceptor> {
+    let chain = certificates(section, "certificate", certificate)?;
+    let private = PrivateKeyDer::from_pem_file(key).with_context(|| named(section, "key", key))?;
+    let provider = Arc::new(ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()?;
+    let builder = match &config.client_ca {
+        Some(authorities) => {
+            let mut roots = RootCertStore::empty();
+            for root in certificates(section, "client_ca", authorities)? {
+                let added = roots.add(root);
+                added.with_context(|| named(section, "client_ca", authorities))?;
+            }
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            let verifier = match config.client_certificate {
+                ClientCertificate::Required => verifier,
+                ClientCertificate::Optional => verifier.allow_unauthenticated(),
+            };
+            builder.with_client_cert_verifier(verifier.build()?)
+        }
+        None => {
+            ensure!(
+                config.client_certificate == ClientCertificate::Optional,
+                "{section}.tls.client_ca is not set"
+            );
+            builder.with_no_client_auth()
+        }
+    };
+    let made = builder.with_single_cert(chain, private);
+    let made = made.with_context(|| format!("{section}.tls: certificate and key"))?;
+    Ok(TlsAcceptor::from(Arc::new(made)))
+}
+
+fn certificates(section: &str, key: &str, file: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    let all: Vec<_> = CertificateDer::pem_file_iter(file)
         .and_then(Iterator::collect)
-        .with_context(|| named("certificate", certificate))?;
+        .with_context(|| named(section, key, file))?;
     ensure!(
-        !chain.is_empty(),
+        !all.is_empty(),
         "{}: there is no certificate in it",
-        named("certificate", certificate)
+        named(section, key, file)
     );
-    let private = PrivateKeyDer::from_pem_file(key).with_context(|| named("key", key))?;
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(chain, private)
-        .with_context(|| format!("{section}.tls: certificate and key"))?;
-    Ok(TlsAcceptor::from(Arc::new(config)))
+    Ok(all)
+}
+
+fn named(section: &str, key: &str, file: &Path) -> String {
+    format!("{section}.tls.{key}: {}", file.display())
 }

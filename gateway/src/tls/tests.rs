@@ -1,17 +1,20 @@
 use super::*;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use std::path::PathBuf;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::client::WantsClientCert;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::{ClientConfig, ConfigBuilder};
 
 /// Longer than any test waits for what is to happen.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A certificate for localhost with its key, and a client that trusts it.
 struct Identity {
+    roots: RootCertStore,
     directory: TempDir,
     connector: TlsConnector,
 }
@@ -25,15 +28,16 @@ impl Identity {
         std::fs::write(directory.path().join("key.pem"), key).unwrap();
         let mut roots = RootCertStore::empty();
         roots.add(made.cert.der().clone()).unwrap();
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let anonymous = trusting(roots.clone()).with_no_client_auth();
         Self {
+            roots,
             directory,
-            connector: TlsConnector::from(Arc::new(config)),
+            connector: TlsConnector::from(Arc::new(anonymous)),
         }
+    }
+
+    fn trusting(&self) -> ConfigBuilder<ClientConfig, WantsClientCert> {
+        trusting(self.roots.clone())
     }
 
     fn file(&self, name: &str) -> Option<PathBuf> {
@@ -54,6 +58,13 @@ impl Identity {
     }
 }
 
+fn trusting(roots: RootCertStore) -> ConfigBuilder<ClientConfig, WantsClientCert> {
+    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+}
+
 /// A connection as both ends have it.
 async fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -70,13 +81,72 @@ async fn shake_hands(identity: &Identity, gate: &Gate) -> Result<Admitted> {
     let Ok(Admitted::Secured(mut stream)) = admitted else {
         return admitted;
     };
-    let mut client = client.unwrap();
+    let mut client = client?;
     client.write_all(b"ping").await.unwrap();
     client.flush().await.unwrap();
     let mut said = [0; 4];
     stream.read_exact(&mut said).await.unwrap();
     assert_eq!(&said, b"ping");
     Ok(Admitted::Secured(stream))
+}
+
+/// Who signs clients' certificates, and a client's.
+struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap());
+        Self {
+            issuer: issuer.unwrap(),
+        }
+    }
+
+    /// The same client with a certificate of `name`.
+    fn certify(&self, identity: &Identity, name: &str) -> TlsConnector {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
+        let key = KeyPair::generate().unwrap();
+        let made = params.signed_by(&key, &self.issuer).unwrap();
+        let private = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let trusting = identity.trusting();
+        let config = trusting.with_client_auth_cert(vec![made.der().clone()], private);
+        TlsConnector::from(Arc::new(config.unwrap()))
+    }
+}
+
+#[tokio::test]
+async fn clients_are_known_by_the_certificates_that_were_signed_for_them() {
+    let mut identity = Identity::new();
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let signers = identity.directory.path().join("ca.pem");
+    std::fs::write(&signers, authority.issuer.pem()).unwrap();
+    let config = Config {
+        client_ca: Some(signers),
+        ..identity.config(Mode::Enforcing)
+    };
+    let optional = Gate::new("amqp", &config).unwrap();
+    let required = Config {
+        client_certificate: ClientCertificate::Required,
+        ..config
+    };
+    let required = Gate::new("amqp", &required).unwrap();
+    let anybody = shake_hands(&identity, &optional).await.unwrap();
+    assert_eq!(anybody.secured(), Some(None));
+    assert!(shake_hands(&identity, &required).await.is_err());
+    identity.connector = authority.certify(&identity, "anna");
+    for gate in [&optional, &required] {
+        let anna = shake_hands(&identity, gate).await.unwrap();
+        let subject = anna.secured().unwrap().unwrap();
+        assert_eq!(subject.common_name.as_deref(), Some("anna"));
+    }
+    identity.connector = stranger.certify(&identity, "anna");
+    for gate in [&optional, &required] {
+        assert!(shake_hands(&identity, gate).await.is_err());
+    }
 }
 
 async fn say(gate: &Gate, bytes: &[u8]) -> Result<Admitted> {
@@ -155,7 +225,7 @@ fn settings_that_do_not_fit_say_which() {
     let nothing = Config {
         certificate: None,
         key: None,
-        ..whole
+        ..whole.clone()
     };
     assert!(complaint(nothing.clone()).contains("namesrv.tls.certificate"));
     let permissive = Config {
@@ -176,13 +246,23 @@ fn settings_that_do_not_fit_say_which() {
     let swapped = Config {
         certificate: whole.key.clone(),
         key: whole.certificate.clone(),
-        ..whole
+        ..whole.clone()
     };
     assert!(complaint(swapped).contains("namesrv.tls"));
     let other = Identity::new();
     let foreign = Config {
         key: other.file("key.pem"),
-        ..whole
+        ..whole.clone()
     };
     assert!(complaint(foreign).contains("namesrv.tls"));
+    let nobody_signs = Config {
+        client_certificate: ClientCertificate::Required,
+        ..whole.clone()
+    };
+    assert!(complaint(nobody_signs).contains("namesrv.tls.client_ca"));
+    let no_authority = Config {
+        client_ca: whole.key.clone(),
+        ..whole
+    };
+    assert!(complaint(no_authority).contains("namesrv.tls.client_ca"));
 }

@@ -88,8 +88,17 @@ impl Accounts {
     #[must_use]
     pub fn authenticate(&self, name: &str, password: &[u8], ip: IpAddr) -> Option<Account> {
         let known = self.user(name)?;
-        let may_come = ip.to_canonical().is_loopback() || !self.local_only.contains(name);
-        (known.password.fits(password) && may_come).then_some(known)
+        (known.password.fits(password) && self.may_come(name, ip)).then_some(known)
+    }
+
+    /// Whether there is such a user, and it may come from `ip`.
+    #[must_use]
+    pub fn admits(&self, name: &str, ip: IpAddr) -> bool {
+        self.book.read().user(name).is_some() && self.may_come(name, ip)
+    }
+
+    fn may_come(&self, name: &str, ip: IpAddr) -> bool {
+        ip.to_canonical().is_loopback() || !self.local_only.contains(name)
     }
 
     /// The hash of a password, for [`Accounts::put_user`].

@@ -14,7 +14,7 @@ use crate::channel::Session;
 use crate::codec::method::connection;
 use crate::codec::{ClientMethod, Frame, MethodId, Payload, ReplyCode};
 use crate::consuming::{Outbox, Shared};
-use crate::control::{Control, Credentials, Event};
+use crate::control::{Control, Credentials, Event, Secured};
 use crate::fault::Fault;
 use crate::ledger::{Asked, UPDATE_SECRET};
 use crate::publishing::Publisher;
@@ -53,6 +53,8 @@ pub struct AmqpConnection {
     peer: SocketAddr,
     /// Where the client came to.
     local: SocketAddr,
+    /// How it came there, if in TLS.
+    secured: Option<Secured>,
     input: Input,
     pulse: Pulse,
     control: Control,
@@ -82,6 +84,7 @@ impl AmqpConnection {
             channels: None,
             alarm: None,
             local: SocketAddr::new(peer.ip(), 0),
+            secured: None,
             entry: None,
         }
     }
@@ -90,6 +93,16 @@ impl AmqpConnection {
     #[must_use]
     pub fn at(mut self, local: SocketAddr) -> Self {
         self.local = local;
+        self
+    }
+
+    /// The same, which came in TLS. Its certificate may say who it is.
+    #[must_use]
+    pub fn secured(mut self, secured: Secured) -> Self {
+        if secured.certificate.is_some() {
+            self.control.certify();
+        }
+        self.secured = Some(secured);
         self
     }
 
@@ -251,7 +264,10 @@ impl AmqpConnection {
     }
 
     fn authenticate(&mut self, credentials: &Credentials, out: &mut Outgoing) {
-        self.user = self.server.authenticate(credentials, self.peer.ip());
+        let secured = self.secured.as_ref();
+        let certificate = secured.and_then(|secured| secured.certificate.as_ref());
+        let ip = self.peer.ip();
+        self.user = self.server.authenticate(credentials, certificate, ip);
         if self.user.is_some() {
             self.control.authenticated(out.head());
         } else {
@@ -356,6 +372,7 @@ impl AmqpConnection {
             user,
             vhost: Arc::clone(host.name()),
             mechanism: self.control.mechanism().name(),
+            secured: self.secured.clone(),
             client: self.control.client().clone(),
             tuned: self.control.tuned().copied(),
         };

@@ -8,12 +8,14 @@
 //! It is fed with methods and the time and writes its answers; it knows no user, no virtual host
 //! and no stream. Moments are counted from when the connection was accepted.
 
+mod certificate;
 mod client;
 mod credentials;
 mod heartbeat;
 mod profile;
 mod tuning;
 
+pub use certificate::{Certificate, LoginFrom, Secured};
 pub use client::ClientProperties;
 pub use credentials::{Credentials, Mechanism};
 pub use profile::{Profile, RABBITMQ_CAPABILITIES};
@@ -81,6 +83,8 @@ pub struct Control {
     state: State,
     client: ClientProperties,
     mechanism: Mechanism,
+    /// Whether a certificate may say who the client is.
+    is_certified: bool,
     tuned: Option<Tuned>,
     heartbeat: Option<Heartbeat>,
 }
@@ -110,9 +114,21 @@ impl Control {
             state: State::Header,
             client: ClientProperties::default(),
             mechanism: Mechanism::Plain,
+            is_certified: false,
             tuned: None,
             heartbeat: None,
         }
+    }
+
+    /// The client has shown a certificate, which may say who it is.
+    pub const fn certify(&mut self) {
+        self.is_certified = true;
+    }
+
+    /// Ways to authenticate, in the order they are offered.
+    fn mechanisms(&self) -> impl Iterator<Item = Mechanism> {
+        let external = self.is_certified.then_some(Mechanism::External);
+        self.settings.mechanisms.iter().copied().chain(external)
     }
 
     /// What the client says of itself; nothing before its `start-ok`.
@@ -162,8 +178,8 @@ impl Control {
             self.state = State::Finished;
             return Some(Event::Finished);
         }
-        let names = self.settings.mechanisms.iter().map(|each| each.name());
-        let mechanisms = names.collect::<Vec<_>>().join(" ");
+        let names: Vec<_> = self.mechanisms().map(Mechanism::name).collect();
+        let mechanisms = names.join(" ");
         self.state = State::StartOk;
         let start = connection::Start {
             version_major: 0,
@@ -228,13 +244,15 @@ impl Control {
         out: &mut BytesMut,
     ) -> Option<Event> {
         self.client = ClientProperties::new(start.client_properties);
-        let mut offered = self.settings.mechanisms.iter();
-        let Some(mechanism) = offered.find(|each| each.name() == start.mechanism.as_str()) else {
+        let mut offered = self.mechanisms();
+        let asked = offered.find(|each| each.name() == start.mechanism.as_str());
+        drop(offered);
+        let Some(mechanism) = asked else {
             let text = format!("unknown authentication mechanism '{}'", start.mechanism);
             self.refuse(ReplyCode::CommandInvalid, &text, START_OK, now, out);
             return None;
         };
-        self.mechanism = *mechanism;
+        self.mechanism = mechanism;
         let Some(credentials) = mechanism.read(&start.response) else {
             // Not with the response, which may be a secret in the wrong form.
             let text = format!("{} response invalid", self.mechanism.name());

@@ -1,7 +1,7 @@
 //! A connection as others see it.
 
 use super::channel::{OpenChannel, Traffic};
-use crate::control::{ClientProperties, Tuned};
+use crate::control::{ClientProperties, Secured, Tuned};
 use futures_util::task::AtomicWaker;
 use gantry_core::LeaseSession;
 use gantry_core::model::Timestamp;
@@ -26,6 +26,8 @@ pub struct OpenConnection {
     pub vhost: Arc<str>,
     /// How it said who it is: `PLAIN`.
     pub mechanism: &'static str,
+    /// How it came, if in TLS.
+    pub secured: Option<Secured>,
     /// What it says of itself.
     pub client: ClientProperties,
     /// What it has agreed on.
@@ -56,6 +58,7 @@ pub(crate) struct Identity {
     pub(crate) user: Arc<str>,
     pub(crate) vhost: Arc<str>,
     pub(crate) mechanism: &'static str,
+    pub(crate) secured: Option<Secured>,
     pub(crate) client: ClientProperties,
     pub(crate) tuned: Option<Tuned>,
 }
@@ -67,6 +70,7 @@ impl OpenConnection {
             user,
             vhost,
             mechanism,
+            secured,
             client,
             tuned,
         } = identity;
@@ -77,6 +81,7 @@ impl OpenConnection {
             user,
             vhost,
             mechanism,
+            secured,
             client,
             tuned,
             opened_at,

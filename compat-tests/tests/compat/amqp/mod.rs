@@ -9,5 +9,6 @@ mod crash;
 mod fed;
 mod interop;
 mod lapin;
+mod secured;
 mod session;
 mod tutorials;
