@@ -36,6 +36,7 @@ pub const STEPS: &[(u8, &str)] = &[
     (31, "Expiring queues"),
     (32, "Direct reply-to"),
     (33, "Delayed exchanges"),
+    (34, "Streams"),
     (35, "Blocked connections"),
     (36, "New secrets"),
     (37, "Policies and limits"),
@@ -124,6 +125,18 @@ pub const DIFFERENCES: &[Difference] = &[
     Difference {
         test: "step_38_copies_are_of_topics_as_well",
         why: "looks at a message's own key only",
+    },
+    Difference {
+        test: "step_34_other_words_for_an_offset_are_refused_with_a_reason",
+        why: "ends the connection with an internal error",
+    },
+    Difference {
+        test: "step_34_what_is_recovered_does_not_come_again",
+        why: "ends the connection with an internal error",
+    },
+    Difference {
+        test: "step_34_filters_are_exact",
+        why: "has filters from 3.13 on, and of chunks only",
     },
 ];
 

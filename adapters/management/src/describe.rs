@@ -76,15 +76,10 @@ impl Management {
         let mut fields = Map::new();
         self.depth(queue).ok()?.write(&mut fields);
         let consumers = queue.consumer_count();
-        let kind = if queue.rules().is_quorum {
-            "quorum"
-        } else {
-            "classic"
-        };
         let rest = json!({
             "name": &**queue.name(),
             "vhost": &**queue.vhost(),
-            "type": kind,
+            "type": queue.kind().name(),
             "durable": spec.is_durable,
             "auto_delete": spec.is_auto_delete,
             "exclusive": spec.is_exclusive,
@@ -105,6 +100,10 @@ impl Management {
             "state": "running",
         });
         extend(&mut fields, rest);
+        if queue.rules().is_stream() {
+            let readers = json!({ "online": [NODE], "readers": { NODE: consumers } });
+            extend(&mut fields, readers);
+        }
         if let Some(owner) = queue.owner() {
             let all = self.amqp.registry().connections();
             let owner = all.iter().find(|connection| connection.session == owner);

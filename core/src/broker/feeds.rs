@@ -17,21 +17,29 @@ use std::sync::Arc;
 pub(super) struct Feed {
     host: Arc<VirtualHost>,
     exchange: Arc<str>,
+    topic: TopicName,
 }
 
 impl Shared {
     /// The exchange that `topic` is, if that leads to any queue.
     pub(super) fn feed_of(&self, topic: &TopicName) -> Option<Feed> {
         let (host, exchange) = self.vhosts.exchange_of(topic)?;
-        Some(Feed { host, exchange })
+        Some(Feed {
+            host,
+            exchange,
+            topic: topic.clone(),
+        })
     }
 
     /// The queues that a message is for as well.
     pub(super) fn fed(&self, feed: &Feed, message: &Message) -> Vec<Arc<WorkQueue>> {
-        let protocol = self.vhosts.queue_protocol.get();
-        protocol.map_or_else(Vec::new, |protocol| {
-            protocol.route(&feed.host, &feed.exchange, message)
-        })
+        let Some(protocol) = self.vhosts.queue_protocol.get() else {
+            return Vec::new();
+        };
+        let mut queues = protocol.route(&feed.host, &feed.exchange, message);
+        // A stream that is the topic has it already.
+        queues.retain(|queue| queue.topic().name() != &feed.topic);
+        queues
     }
 
     /// Records for the queues that a batch's records are for, each once for all its queues.

@@ -24,6 +24,7 @@ mod retention;
 mod search;
 mod select;
 mod shared;
+mod streams;
 mod topics;
 mod vhosts;
 mod view;
@@ -46,6 +47,7 @@ pub use rebuild::{RebuildReport, rebuild_index};
 pub use relay::Ended;
 pub use select::Selected;
 pub use shared::RetentionStatus;
+pub use streams::TailWatch;
 pub use topics::Topic;
 pub use view::MessageView;
 

@@ -349,12 +349,22 @@ impl Client {
         self.shared.settle(end)
     }
 
-    /// Deletes a topic and every group's progress in it. A topic of the same name created later
-    /// starts at offset 0.
+    /// Deletes a topic and every group's progress in it, and the stream that it is. A topic of the
+    /// same name created later starts at offset 0.
     ///
     /// # Errors
     /// [`Error::TopicNotFound`].
     pub fn delete_topic(&self, name: &TopicName) -> Result<(), Error> {
+        let topic = self.topic(name.as_str());
+        self.remove_topic(name)?;
+        match topic.filter(|topic| topic.rules().stream.is_some()) {
+            Some(stream) => self.drop_stream_of(&stream),
+            None => Ok(()),
+        }
+    }
+
+    /// The same, whose stream is not looked for.
+    pub(super) fn remove_topic(&self, name: &TopicName) -> Result<(), Error> {
         let mut state = self.shared.state_mut();
         let Some(topic) = self.topic(name.as_str()) else {
             return Err(Error::TopicNotFound(name.clone()));

@@ -2,8 +2,9 @@
 //! answered.
 
 use super::Topic;
+use super::streams::stream_spec;
 use crate::leases::LeaseSession;
-use crate::model::{EXCHANGE, GroupName, TopicName, TopicSpec, WORK_QUEUE};
+use crate::model::{EXCHANGE, GroupName, StreamTopic, Timestamp, TopicName, TopicSpec, WORK_QUEUE};
 use crate::routing::{Binding, Destination, ExchangeKind, ExchangeSpec, Removed};
 use crate::state::Command;
 use crate::vhosts::{
@@ -20,6 +21,12 @@ impl Client {
     #[must_use]
     pub fn unique_id(&self) -> [u8; 16] {
         self.shared.clock.unique_id()
+    }
+
+    /// What the broker's clock says.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now()
     }
 
     /// A virtual host; the default one is always there.
@@ -55,7 +62,11 @@ impl Client {
         }
         let topic = self.topic(exchange_topic(host.name(), name)?.as_str())?;
         // What AMQP itself has published to is gone with its exchange.
-        if topic.rules().is_work_queue || topic.spec().attributes.contains_key(EXCHANGE) {
+        let rules = topic.rules();
+        if rules.is_work_queue
+            || rules.stream == Some(StreamTopic::Own)
+            || topic.spec().attributes.contains_key(EXCHANGE)
+        {
             return None;
         }
         let spec = ExchangeSpec::durable(ExchangeKind::Topic);
@@ -216,8 +227,15 @@ impl Client {
         if let Some(limit) = limits.queues_reached(declared.queues.len()) {
             return Err(TopologyError::QueueLimit(limit));
         }
-        let priority_max = QueueRules::of(&spec.arguments, &Settings::new()).priority_max;
-        let topic = self.make_queue_topic(host.name(), name, priority_max)?;
+        let rules = QueueRules::of(&spec.arguments, &Settings::new());
+        let stream = match rules.stream {
+            Some(rules) => self.stream_topic(host.name(), name, rules)?,
+            None => None,
+        };
+        let topic = match stream {
+            Some(topic) => topic,
+            None => self.make_queue_topic(host.name(), name, &rules)?,
+        };
         let group = GroupName::new(topic.name().as_str())
             .map_err(|error| Error::Internal(format!("a queue has no group: {error}")))?;
         let owner = asking.filter(|_| spec.is_exclusive);
@@ -283,7 +301,7 @@ impl Client {
         })
     }
 
-    fn delete_if(
+    pub(super) fn delete_if(
         &self,
         host: &VirtualHost,
         queue: &WorkQueue,
@@ -327,8 +345,13 @@ impl Client {
         let kept = self.shared.vhosts.queue_topics();
         let kept: HashSet<_> = kept.iter().map(|topic| topic.name()).collect();
         for topic in self.topics() {
-            if is_of_queue(&topic) && !kept.contains(topic.name()) {
+            if kept.contains(topic.name()) {
+                continue;
+            }
+            if is_of_queue(&topic) {
                 self.drop_topic(topic.name())?;
+            } else if topic.rules().stream.is_some() {
+                self.drop_stream_topic(&topic)?;
             }
         }
         Ok(())
@@ -356,12 +379,16 @@ impl Client {
         });
         kept?;
         unbound?;
-        self.drop_topic(queue.topic().name())?;
+        if queue.is_topic() {
+            self.drop_stream_topic(queue.topic())?;
+        } else {
+            self.drop_topic(queue.topic().name())?;
+        }
         Ok(())
     }
 
     fn drop_topic(&self, name: &TopicName) -> Result<(), Error> {
-        self.delete_topic(name)?;
+        self.remove_topic(name)?;
         let Ok(group) = GroupName::new(name.as_str()) else {
             return Ok(());
         };
@@ -377,11 +404,18 @@ impl Client {
         &self,
         vhost: &str,
         queue: &str,
-        priority_max: Option<u8>,
+        rules: &QueueRules,
     ) -> Result<Arc<Topic>, Error> {
-        let mut spec = TopicSpec::with_queues(1 + u32::from(priority_max.unwrap_or(0)));
-        let is_work_queue = (WORK_QUEUE.to_owned(), "true".to_owned());
-        spec.attributes.extend([is_work_queue]);
+        let spec = match rules.stream {
+            Some(rules) => stream_spec(rules),
+            None => {
+                let priority_max = u32::from(rules.priority_max.unwrap_or(0));
+                let mut spec = TopicSpec::with_queues(1 + priority_max);
+                let is_work_queue = (WORK_QUEUE.to_owned(), "true".to_owned());
+                spec.attributes.extend([is_work_queue]);
+                spec
+            }
+        };
         if let Some(name) = queue_topic(vhost, queue) {
             if self
                 .topic(name.as_str())
@@ -440,5 +474,6 @@ impl Client {
 
 /// Whether the broker has made a topic for a queue.
 fn is_of_queue(topic: &Topic) -> bool {
-    topic.rules().is_work_queue && is_queue_topic(topic.name().as_str())
+    let rules = topic.rules();
+    (rules.is_work_queue || rules.stream.is_some()) && is_queue_topic(topic.name().as_str())
 }

@@ -20,12 +20,35 @@ pub struct TopicRules {
     pub expects_delays: bool,
     /// `gantry.work.queue` is `true`: messages are kept until they are acknowledged.
     pub is_work_queue: bool,
+    /// `gantry.stream`: AMQP's clients see the topic's first queue as a stream.
+    pub stream: Option<StreamTopic>,
+}
+
+/// Whose a topic is that AMQP's clients see as a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamTopic {
+    /// It was made for the stream, and goes with it.
+    Own,
+    /// It was there before the stream, and stays.
+    View,
 }
 
 /// The setting by which the broker knows the topics of work queues that it has made.
 pub(crate) const WORK_QUEUE: &str = "gantry.work.queue";
 /// `true`: the topic was made for what AMQP publishes to the exchange of its name.
 pub(crate) const EXCHANGE: &str = "gantry.exchange";
+/// The setting by which the broker knows topics that are streams.
+pub(crate) const STREAM: &str = "gantry.stream";
+
+impl StreamTopic {
+    /// The value of the setting.
+    pub(crate) const fn setting(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::View => "view",
+        }
+    }
+}
 
 /// How long messages are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +89,11 @@ impl TopicRules {
             is_work_queue: settings
                 .get(WORK_QUEUE)
                 .is_some_and(|value| value.trim() == "true"),
+            stream: match settings.get(STREAM).map(|value| value.trim()) {
+                Some("own") => Some(StreamTopic::Own),
+                Some("view") => Some(StreamTopic::View),
+                _ => None,
+            },
         }
     }
 }

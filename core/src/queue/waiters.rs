@@ -3,6 +3,7 @@
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::task::Waker;
 use tokio::sync::Notify;
 
 /// One fetch that waits, on one queue or on many.
@@ -11,6 +12,8 @@ pub(crate) struct Waiter {
     /// Bytes still missing.
     missing: AtomicI64,
     notify: Notify,
+    /// Who is woken instead, from the first byte on by each append.
+    waker: Option<Waker>,
 }
 
 impl Waiter {
@@ -20,6 +23,16 @@ impl Waiter {
         Arc::new(Self {
             missing: AtomicI64::new(missing),
             notify: Notify::new(),
+            waker: None,
+        })
+    }
+
+    /// Wakes `waker` with each append, which takes a lock and runs on the producer's thread.
+    pub(crate) fn waking(waker: Waker) -> Arc<Self> {
+        Arc::new(Self {
+            missing: AtomicI64::new(0),
+            notify: Notify::new(),
+            waker: Some(waker),
         })
     }
 
@@ -29,8 +42,15 @@ impl Waiter {
     }
 
     fn count(&self, bytes: i64) {
-        if self.missing.fetch_sub(bytes, Ordering::AcqRel) <= bytes {
-            self.notify.notify_one();
+        if self.waker.is_some() || self.missing.fetch_sub(bytes, Ordering::AcqRel) <= bytes {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        match &self.waker {
+            Some(waker) => waker.wake_by_ref(),
+            None => self.notify.notify_one(),
         }
     }
 }
@@ -70,7 +90,7 @@ impl Waiters {
     /// Wakes everybody whatever they wait for.
     pub(crate) fn wake_all(&self) {
         for waiter in self.list.lock().iter() {
-            waiter.notify.notify_one();
+            waiter.wake();
         }
     }
 }

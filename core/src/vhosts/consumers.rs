@@ -47,6 +47,12 @@ impl Credit {
         self.left.load(Ordering::Acquire) > 0
     }
 
+    /// How many more may be on their way.
+    fn left(&self) -> u32 {
+        let left = self.left.load(Ordering::Acquire).max(0);
+        u32::try_from(left).unwrap_or(u32::MAX)
+    }
+
     /// So many messages more may be on their way.
     pub fn give(&self, count: u32) {
         self.left.fetch_add(count.into(), Ordering::AcqRel);
@@ -126,8 +132,16 @@ impl Consumer {
         false
     }
 
-    /// Takes of every credit, or of none.
-    fn take_credit(&self) -> bool {
+    /// How many messages it may have now.
+    #[must_use]
+    pub fn credit_left(&self) -> u32 {
+        let credits = self.credits.iter();
+        let left = credits.map(|credit| credit.left()).min();
+        left.unwrap_or(u32::MAX)
+    }
+
+    /// Takes of every credit, or of none; whether it did.
+    pub fn take_credit(&self) -> bool {
         for (at, credit) in self.credits.iter().enumerate() {
             if !credit.take() {
                 for taken in self.credits.iter().take(at) {

@@ -7,7 +7,7 @@ use super::{
     Fact, Policy, PolicyKind, QueueRules, QueueSpec, Ruling, TopologyError, VhostLimits, WorkQueue,
 };
 use crate::leases::LeaseSession;
-use crate::model::{Timestamp, TopicName};
+use crate::model::{StreamTopic, Timestamp, TopicName};
 use crate::routing::{Binding, Destination, ExchangeKind, ExchangeSpec, Routable, Router};
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::collections::BTreeMap;
@@ -154,7 +154,7 @@ impl VirtualHost {
         let queue = declared
             .queues
             .get(name)
-            .filter(|queue| queue.spec.is_kept());
+            .filter(|queue| queue.spec.is_kept() && !queue.is_topic());
         let is_exchange = declared.router.exchange(name).is_some();
         (queue.is_some() || is_exchange).then(|| name.into())
     }
@@ -230,14 +230,23 @@ impl VirtualHost {
         }
         let names = declared.router.route(exchange, keys, message);
         let queues = names.iter().filter_map(|name| declared.queues.get(name));
+        let home = exchange_topic(&self.name, exchange);
+        let home = home.filter(|_| !declared.is_made_stream(exchange));
         Ok(Route {
-            home: exchange_topic(&self.name, exchange).map_or(Home::Queue, Home::Topic),
+            home: home.map_or(Home::Queue, Home::Topic),
             queues: queues.cloned().collect(),
         })
     }
 }
 
 impl Declared {
+    /// Whether the topic of that name was made for a stream: what is published to an exchange of
+    /// the same name is in it only where it is routed to it.
+    fn is_made_stream(&self, name: &str) -> bool {
+        let queue = self.queues.get(name).filter(|queue| queue.is_topic());
+        queue.is_some_and(|queue| queue.topic.rules().stream == Some(StreamTopic::Own))
+    }
+
     /// Of the default exchange.
     fn route_by_name(&self, vhost: &str, keys: &[&str]) -> Route {
         let mut queues: Vec<Arc<WorkQueue>> = Vec::new();

@@ -34,7 +34,7 @@ pub use policies::{AppliesTo, Policy, PolicyKind, QueueKind, Ruling, Settings};
 pub(crate) use policies::{Policies, Rule};
 pub use protocol::{DeadLetter, Death, QueueProtocol};
 pub use queue::{DeleteOnly, QueueSpec, WorkQueue};
-pub use rules::{DeadLetterExchange, Overflow, QueueRules};
+pub use rules::{DeadLetterExchange, Overflow, QueueRules, StreamRules, millis_of_age};
 
 use crate::model::TopicName;
 use parking_lot::RwLock;
@@ -66,10 +66,15 @@ impl VirtualHosts {
 
     /// The exchange that a topic is, if it leads to any queue.
     pub(crate) fn exchange_of(&self, topic: &TopicName) -> Option<(Arc<VirtualHost>, Arc<str>)> {
-        let (vhost, exchange) = exchange_of(topic.as_str())?;
-        let host = self.get(vhost)?;
+        let (host, exchange) = self.named_as(topic)?;
         let exchange = host.feeding(exchange)?;
         Some((host, exchange))
+    }
+
+    /// The virtual host and the name of what a topic is there.
+    pub(crate) fn named_as<'a>(&self, topic: &'a TopicName) -> Option<(Arc<VirtualHost>, &'a str)> {
+        let (vhost, name) = exchange_of(topic.as_str())?;
+        Some((self.get(vhost)?, name))
     }
 
     pub(crate) fn remove(&self, name: &str) {

@@ -1,12 +1,13 @@
 //! A queue as AMQP declares it.
 
 use super::lives::Lives;
-use super::{Consumers, FreshSizes, QueueKind, QueueRules, Settings};
+use super::{Consumers, FreshSizes, QueueKind, QueueRules, Settings, is_queue_topic};
 use crate::broker::Topic;
 use crate::leases::LeaseSession;
 use crate::model::{GroupName, QueueId, Timestamp};
 use crate::routing::{Arguments, Inequivalent, Value};
 use arc_swap::{ArcSwap, Guard};
+use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -28,8 +29,16 @@ const COMPARED: [&str; 13] = [
     "x-queue-type",
     "x-single-active-consumer",
 ];
+/// Further ones by which streams differ.
+const COMPARED_OF_STREAMS: [&str; 4] = [
+    "x-initial-cluster-size",
+    "x-queue-leader-locator",
+    "x-stream-filter-size-bytes",
+    "x-stream-max-segment-size-bytes",
+];
 /// What a queue is that does not say.
 const DEFAULT_TYPE: &str = "classic";
+const TYPE: &str = "x-queue-type";
 
 /// A queue as declared.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -68,7 +77,13 @@ impl QueueSpec {
                 });
             }
         }
-        for argument in COMPARED {
+        let stream = Some(Value::Text(Bytes::from_static(b"stream")));
+        let further = if self.argument(TYPE) == stream {
+            COMPARED_OF_STREAMS.as_slice()
+        } else {
+            &[]
+        };
+        for argument in COMPARED.iter().chain(further).copied() {
             let (received, current) = (declared.argument(argument), self.argument(argument));
             if received != current {
                 let said = |value: &Option<Value>, other: &Option<Value>| match (value, other) {
@@ -90,9 +105,7 @@ impl QueueSpec {
 
     fn argument(&self, name: &str) -> Option<Value> {
         let given = self.arguments.get(name).cloned();
-        given.or_else(|| {
-            (name == "x-queue-type").then(|| Value::Text(DEFAULT_TYPE.as_bytes().into()))
-        })
+        given.or_else(|| (name == TYPE).then(|| Value::Text(DEFAULT_TYPE.as_bytes().into())))
     }
 }
 
@@ -221,6 +234,12 @@ impl WorkQueue {
             rules.lives = lives;
         }
         self.rule(rules);
+    }
+
+    /// Whether it is the topic of its name: a stream that others know, too.
+    #[must_use]
+    pub fn is_topic(&self) -> bool {
+        self.rules().is_stream() && !is_queue_topic(self.topic.name().as_str())
     }
 
     /// The queue of its topic for messages of a priority.

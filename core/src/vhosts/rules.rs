@@ -31,6 +31,18 @@ pub struct QueueRules {
     pub is_single_active: bool,
     /// It is one of RabbitMQ's replicated queues, which count deliveries.
     pub is_quorum: bool,
+    /// It is a stream: everybody reads all of it, and nothing is taken out. All other rules say
+    /// nothing then.
+    pub stream: Option<StreamRules>,
+}
+
+/// How long a stream keeps its messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamRules {
+    /// `x-max-age`, in milliseconds; without, age does not matter.
+    pub age_ms_max: Option<u64>,
+    /// `x-max-length-bytes`; without, size does not matter.
+    pub bytes_max: Option<u64>,
 }
 
 /// `x-dead-letter-exchange`
@@ -104,6 +116,16 @@ impl QueueRules {
             arguments,
             settings,
         };
+        if said.argument_text("x-queue-type") == Some("stream") {
+            let stream = StreamRules {
+                age_ms_max: said.argument_text("x-max-age").and_then(millis_of_age),
+                bytes_max: said.argument_number("x-max-length-bytes"),
+            };
+            return Self {
+                stream: Some(stream),
+                ..Self::default()
+            };
+        }
         let exchange = said.text("x-dead-letter-exchange");
         let dead_letters = exchange.map(|exchange| DeadLetterExchange {
             exchange: exchange.into(),
@@ -124,15 +146,22 @@ impl QueueRules {
             },
             priority_max: said.argument_number("x-max-priority").map(clamp),
             returns_max: returns_max.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX)),
-            consumer_timeout_ms: number("x-consumer-timeout"),
+            consumer_timeout_ms: said.number("x-consumer-timeout"),
             is_single_active: arguments.get("x-single-active-consumer") == Some(&Value::Bool(true)),
             is_quorum: said.argument_text("x-queue-type") == Some("quorum"),
+            stream: None,
         }
     }
 
     /// How long a message may be in it that was stored then, in milliseconds.
     pub(crate) fn life_ms(&self, stored_at: Timestamp) -> Option<u64> {
         self.lives.at(stored_at)
+    }
+
+    /// Whether it is a stream.
+    #[must_use]
+    pub const fn is_stream(&self) -> bool {
+        self.stream.is_some()
     }
 
     /// Whether what is ready has a limit that old messages make room for.
@@ -146,5 +175,44 @@ impl QueueRules {
     pub fn may_refuse(&self) -> bool {
         self.overflow != Overflow::DropHead
             && (self.ready_max.is_some() || self.ready_bytes_max.is_some())
+    }
+}
+
+/// Milliseconds of a time span as RabbitMQ writes it: a number from 1 on and a unit, one of `Y`,
+/// `M`, `D`, `h`, `m` and `s`; years have 365 days and months 30. None for anything else.
+#[must_use]
+pub fn millis_of_age(text: &str) -> Option<u64> {
+    let (at, unit) = text.char_indices().next_back()?;
+    let digits = text.get(..at)?;
+    let seconds: u64 = match unit {
+        'Y' => 365 * 86_400,
+        'M' => 30 * 86_400,
+        'D' => 86_400,
+        'h' => 3_600,
+        'm' => 60,
+        's' => 1,
+        _ => return None,
+    };
+    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let count = digits.parse().unwrap_or(u64::MAX);
+    (count > 0).then(|| seconds.saturating_mul(1_000).saturating_mul(count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_numbers_with_a_unit() {
+        assert_eq!(millis_of_age("7D"), Some(7 * 86_400_000));
+        assert_eq!(millis_of_age("1h"), Some(3_600_000));
+        assert_eq!(millis_of_age("3M"), Some(90 * 86_400_000));
+        assert_eq!(millis_of_age("3m"), Some(180_000));
+        assert_eq!(millis_of_age("99999999999999999999Y"), Some(u64::MAX));
+        for wrong in ["", "D", "0D", "7", "7x", "-1D", "+1D", "1.5h", "7D ", "7ü"] {
+            assert_eq!(millis_of_age(wrong), None, "{wrong:?}");
+        }
     }
 }

@@ -142,7 +142,9 @@ impl Channel {
             ClientMethod::BasicCancel(method) => return self.cancel(method, desk),
             ClientMethod::BasicGet(method) => {
                 let last = self.last_queue.as_ref();
-                let queue = desk.session.topology.queue_or_last(&method.queue, last)?;
+                let topology = &desk.session.topology;
+                let queue = topology.queue_or_last(&method.queue, last)?;
+                topology.check_not_stream(&queue, "basic.get")?;
                 return self.consuming.get(&method, &queue, desk.out);
             }
             ClientMethod::BasicNack(method) => {
@@ -200,6 +202,7 @@ impl Channel {
 
     fn give_up(&mut self, tag: u64, multiple: bool, requeue: bool) -> Result<(), Fault> {
         let taken = self.consuming.take(tag, multiple)?;
+        self.consuming.check_may_give_up(&taken)?;
         match (&mut self.mode, requeue) {
             (Mode::Transacting(transaction), true) => transaction.requeue(taken),
             (Mode::Transacting(transaction), false) => transaction.reject(taken),

@@ -368,9 +368,22 @@ impl Channels {
         if self.letters.is_empty() {
             self.letters = self.session.shared.outbox.take(context.waker());
         }
-        let Some(letter) = self.letters.pop_front() else {
-            return Ok(());
-        };
+        let before = out.len();
+        for _ in 0..SILENT_LETTERS_MAX {
+            match self.letters.pop_front() {
+                Some(letter) => self.write(letter, out)?,
+                None => return Ok(()),
+            }
+            if out.len() > before {
+                return Ok(());
+            }
+        }
+        // Others are to have their turn.
+        context.waker().wake_by_ref();
+        Ok(())
+    }
+
+    fn write(&mut self, letter: Letter, out: &mut Outgoing) -> Result<(), Failure> {
         let number = letter.channel;
         match self.by_number.get_mut(&number) {
             Some(Slot::Open(open)) => match open.consuming.write(letter, out) {
@@ -432,6 +445,8 @@ impl Channels {
     }
 }
 
+/// Letters that are looked at in one turn although nothing is written for them.
+const SILENT_LETTERS_MAX: usize = 16;
 /// The class of what belongs on channel 0.
 const CONNECTION: u16 = 10;
 const PUBLISH: MethodId = MethodId::new(60, 40);

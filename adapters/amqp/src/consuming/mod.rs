@@ -2,6 +2,10 @@
 
 mod outbox;
 mod replies;
+mod stream_filter;
+mod stream_offset;
+mod streaming;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod unsettled;
@@ -17,6 +21,7 @@ use crate::ledger::{Asked, Ledger, NO_LOCAL};
 use crate::message::Delivered;
 use crate::registry::OpenConsumer;
 use crate::topology::{Named, describe, fault, integer, made_up_name, type_name};
+use bytes::Bytes;
 use gantry_core::record::RecordView;
 use gantry_core::vhosts::{Consumer, Credit, Dealt, Death, VirtualHost, WorkQueue};
 use gantry_core::{Client, LeaseReceipt, LeaseSession};
@@ -25,10 +30,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use streams::StreamReader;
+pub use streams::Streamed;
 use tokio::time::Instant;
 use unsettled::Deliveries;
 pub(crate) use unsettled::sooner;
-pub use unsettled::{Taken, Unsettled};
+pub use unsettled::{Leased, Taken, Unsettled};
 
 /// What RabbitMQ calls consumers that do not name themselves.
 const TAG_PREFIX: &str = "amq.ctag-";
@@ -68,6 +75,8 @@ pub struct Consuming {
     /// With which its messages return.
     session: LeaseSession,
     consumers: BTreeMap<ShortString, (Arc<WorkQueue>, Arc<Consumer>)>,
+    /// Of those of streams, how far they are.
+    readers: BTreeMap<ShortString, StreamReader>,
     deliveries: Deliveries,
     /// Of later consumers.
     prefetch: Option<u32>,
@@ -91,6 +100,7 @@ impl Consuming {
             shared,
             channel,
             consumers: BTreeMap::new(),
+            readers: BTreeMap::new(),
             prefetch: None,
             credit: Credit::of(None),
             is_limited: false,
@@ -194,6 +204,9 @@ impl Consuming {
         method: &basic::Consume,
         queue: Arc<WorkQueue>,
     ) -> Result<ShortString, Fault> {
+        if queue.rules().is_stream() {
+            return self.consume_stream(method, queue);
+        }
         if self.is_limited && queue.rules().is_quorum {
             let what = describe(&self.shared.host, Named::Queue(queue.name()));
             let text = format!("{what} does not support global qos");
@@ -210,22 +223,32 @@ impl Consuming {
             credits,
             room: Arc::clone(&self.shared.room),
             is_exclusive: method.exclusive,
-            mailbox: Arc::new(Slot {
-                outbox: Arc::clone(&self.shared.outbox),
-                room: Arc::clone(&self.shared.room),
-                channel: self.channel,
-                consumer_tag: tag.clone(),
-            }),
+            mailbox: Arc::new(self.slot(&tag)),
         });
         let added = self.shared.client.consume(&queue, Arc::clone(&consumer));
         added.map_err(|error| fault(&self.shared.host, Named::Queue(queue.name()), error))?;
         self.consumers.insert(tag.clone(), (queue, consumer));
+        self.note_ignored(method);
+        Ok(tag)
+    }
+
+    /// Counts what a consumer is granted without effect.
+    fn note_ignored(&self, method: &basic::Consume) {
         let (ledger, arguments) = (&self.shared.ledger, method.arguments.view());
         ledger.note_table(Asked::ConsumerArgument, arguments);
         if method.no_local {
             ledger.note(Asked::Method, NO_LOCAL);
         }
-        Ok(tag)
+    }
+
+    /// The way of a consumer's messages.
+    fn slot(&self, tag: &ShortString) -> Slot {
+        Slot {
+            outbox: Arc::clone(&self.shared.outbox),
+            room: Arc::clone(&self.shared.room),
+            channel: self.channel,
+            consumer_tag: tag.clone(),
+        }
     }
 
     /// `basic.consume` of [`REPLY_TO`]; the consumer's tag.
@@ -311,6 +334,10 @@ impl Consuming {
     /// # Errors
     /// A failed store.
     pub fn begin(&self, tag: &ShortString) -> Result<(), Fault> {
+        if let Some(reader) = self.readers.get(tag) {
+            reader.bell().ring();
+            return Ok(());
+        }
         match self.consumers.get(tag) {
             Some((queue, _)) => Ok(self.shared.client.dispatch(queue)?),
             None => Ok(()),
@@ -322,7 +349,8 @@ impl Consuming {
     ///
     /// # Errors
     /// A failed store.
-    pub fn stop(&self, tag: &ShortString) -> Result<(), Fault> {
+    pub fn stop(&mut self, tag: &ShortString) -> Result<(), Fault> {
+        self.readers.remove(tag);
         if let Some((queue, consumer)) = self.consumers.get(tag) {
             self.shared.client.stop_consuming(queue, consumer)?;
         }
@@ -368,8 +396,10 @@ impl Consuming {
         let messages = match content {
             LetterContent::Messages(messages) => messages,
             LetterContent::Reply(answer) => return self.write_reply(consumer_tag, &answer, out),
+            LetterContent::Readable => return self.write_stream(&consumer_tag, out),
             LetterContent::Cancelled => {
                 self.consumers.remove(&consumer_tag);
+                self.readers.remove(&consumer_tag);
                 if !self.shared.takes_cancel {
                     return Ok(());
                 }
@@ -392,14 +422,14 @@ impl Consuming {
             let method = ContentMethod::Deliver(&method);
             self.write_content(method, &delivered, out)?;
             if !consumer.is_unacknowledged {
-                let sent = Unsettled {
+                let sent = Leased {
                     queue: Arc::clone(&queue),
                     receipt: dealt.receipt,
                     attempt: dealt.attempt,
                     consumer: Some(Arc::clone(&consumer)),
                     sent_at,
                 };
-                self.deliveries.put(delivery_tag, sent);
+                self.deliveries.put(delivery_tag, Unsettled::Leased(sent));
             }
         }
         Ok(self.shared.client.dispatch(&queue)?)
@@ -452,13 +482,13 @@ impl Consuming {
             message_count: u32::try_from(left).unwrap_or(u32::MAX),
         };
         self.write_content(ContentMethod::GetOk(&got), &delivered, out)?;
-        let sent = Unsettled {
+        let sent = Unsettled::Leased(Leased {
             queue: Arc::clone(queue),
             receipt: dealt.receipt,
             attempt: dealt.attempt,
             consumer: None,
             sent_at: self.now(),
-        };
+        });
         if method.no_ack {
             return self.settle(vec![(delivery_tag, sent)]);
         }
@@ -506,9 +536,12 @@ impl Consuming {
     /// # Errors
     /// A failed store.
     pub fn requeue(&self, taken: Taken) -> Result<(), Fault> {
-        let may_return = |(_, sent): &(u64, Unsettled)| {
-            let limit = sent.queue.rules().returns_max;
-            limit.is_none_or(|limit| sent.attempt <= limit)
+        let may_return = |(_, sent): &(u64, Unsettled)| match sent {
+            Unsettled::Leased(sent) => {
+                let limit = sent.queue.rules().returns_max;
+                limit.is_none_or(|limit| sent.attempt <= limit)
+            }
+            Unsettled::Streamed(_) => true,
         };
         let client = &self.shared.client;
         let (returning, dying): (Taken, Taken) = taken.into_iter().partition(may_return);
@@ -520,7 +553,8 @@ impl Consuming {
         })
     }
 
-    /// `basic.recover`: everything returns to its place.
+    /// `basic.recover`: everything returns to its place, but for streams' messages, which have
+    /// never left theirs and are still to be acknowledged.
     ///
     /// # Errors
     /// A connection's fault.
@@ -528,8 +562,11 @@ impl Consuming {
         if !requeue {
             return Err(Fault::new(ReplyCode::NotImplemented, "requeue=false"));
         }
+        let is_streamed = |(_, sent): &(u64, Unsettled)| matches!(sent, Unsettled::Streamed(_));
         let taken = self.deliveries.take_all();
-        self.requeue(taken)
+        let (streamed, returning): (Taken, Taken) = taken.into_iter().partition(is_streamed);
+        self.deliveries.put_back(streamed);
+        self.requeue(returning)
     }
 
     /// Ends with its channel: everything returns to its place before anybody else's turn comes.
@@ -538,6 +575,7 @@ impl Consuming {
     /// A failed store; it has ended nevertheless.
     pub fn end(&mut self) -> Result<(), Fault> {
         self.stop_replies();
+        self.readers.clear();
         let consumers = std::mem::take(&mut self.consumers);
         let consumers: Vec<_> = consumers.into_values().collect();
         let queues = self.deliveries.queues();
@@ -569,6 +607,13 @@ impl Consuming {
         let mut runs: Vec<(Arc<WorkQueue>, Vec<LeaseReceipt>)> = Vec::new();
         let mut consumers = Vec::with_capacity(taken.len());
         for (_, sent) in taken {
+            let sent = match sent {
+                Unsettled::Leased(sent) => sent,
+                Unsettled::Streamed(sent) => {
+                    sent.give_back();
+                    continue;
+                }
+            };
             consumers.extend(sent.consumer);
             let mut known = runs.iter_mut();
             match known.find(|(queue, _)| Arc::ptr_eq(queue, &sent.queue)) {
@@ -641,7 +686,7 @@ fn room_of(content: &LetterContent) -> u32 {
             each.fold(0, u32::saturating_add)
         }
         LetterContent::Reply(answer) => one(answer.body.len()),
-        LetterContent::Cancelled => 0,
+        LetterContent::Readable | LetterContent::Cancelled => 0,
     }
 }
 
@@ -649,18 +694,22 @@ fn room_beyond_one(bytes: usize) -> u32 {
     u32::try_from(bytes / ROOM_BYTES).unwrap_or(u32::MAX)
 }
 
-fn text(bytes: &bytes::Bytes) -> ShortString {
+fn text(bytes: &Bytes) -> ShortString {
     ShortString::cut(&String::from_utf8_lossy(bytes))
+}
+
+/// A stored message as AMQP's clients get it.
+fn delivered_of_record(bytes: &Bytes) -> Delivered {
+    match RecordView::parse(bytes) {
+        Ok(record) => Delivered::of(&record.to_message(), record.topic()),
+        // Core hands out records only.
+        Err(_) => Delivered::default(),
+    }
 }
 
 /// A queue's message as AMQP's clients get it.
 pub(crate) fn delivered_of(queue: &WorkQueue, dealt: &Dealt) -> Delivered {
-    let record = RecordView::parse(&dealt.message.bytes);
-    let mut delivered = match &record {
-        Ok(record) => Delivered::of(&record.to_message(), record.topic()),
-        // Core hands out records only.
-        Err(_) => Delivered::default(),
-    };
+    let mut delivered = delivered_of_record(&dealt.message.bytes);
     if queue.rules().is_quorum {
         delivered.count_returns(dealt.attempt.saturating_sub(1));
     }

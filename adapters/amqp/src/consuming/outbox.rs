@@ -29,6 +29,8 @@ pub enum LetterContent {
     Messages(Vec<Dealt>),
     /// An answer that came through no queue.
     Reply(Box<Delivered>),
+    /// That its stream has more for it, or it may have more.
+    Readable,
     /// That there will be no more: its queue is gone.
     Cancelled,
 }
@@ -66,7 +68,7 @@ impl Outbox {
 }
 
 /// A consumer's way into its connection's outbox.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Slot {
     pub(super) outbox: Arc<Outbox>,
     /// That the messages are dealt for, each as one.
@@ -76,7 +78,7 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    fn put(&self, content: LetterContent) {
+    pub(super) fn put(&self, content: LetterContent) {
         self.outbox.put(Letter {
             channel: self.channel,
             consumer_tag: self.consumer_tag.clone(),

@@ -1,5 +1,6 @@
 //! What a channel has sent and not heard of.
 
+use super::streams::Streamed;
 use crate::codec::ReplyCode;
 use crate::fault::Fault;
 use gantry_core::LeaseReceipt;
@@ -13,7 +14,16 @@ pub type Taken = Vec<(u64, Unsettled)>;
 
 /// A message that was sent.
 #[derive(Clone, Debug)]
-pub struct Unsettled {
+pub enum Unsettled {
+    /// It is in nobody else's hands until it is heard of.
+    Leased(Leased),
+    /// It is a stream's, where it stays.
+    Streamed(Streamed),
+}
+
+/// A message that was taken out of its queue.
+#[derive(Clone, Debug)]
+pub struct Leased {
     pub(super) queue: Arc<WorkQueue>,
     pub(super) receipt: LeaseReceipt,
     /// The first time is 1.
@@ -25,13 +35,18 @@ pub struct Unsettled {
 }
 
 impl Unsettled {
-    /// How long its acknowledgement may take, where the queue does not say for `default`.
-    fn patience(&self, default: Option<Duration>) -> Option<Duration> {
-        match self.queue.rules().consumer_timeout_ms {
+    /// How long its acknowledgement may take, where the queue does not say for `default`, and when
+    /// that time is over. A stream's message is kept from nobody, and may take as long as it does.
+    fn due(&self, default: Option<Duration>) -> Option<(Duration, Duration)> {
+        let Self::Leased(sent) = self else {
+            return None;
+        };
+        let patience = match sent.queue.rules().consumer_timeout_ms {
             None => default,
             Some(0) => None,
             Some(millis) => Some(Duration::from_millis(millis)),
-        }
+        };
+        patience.map(|patience| (patience, sent.sent_at.saturating_add(patience)))
     }
 }
 
@@ -67,8 +82,7 @@ impl Deliveries {
 
     /// Waits for what becomes of a message that was sent.
     pub(super) fn put(&mut self, tag: u64, sent: Unsettled) {
-        let patience = sent.patience(self.patience);
-        let due = patience.map(|patience| sent.sent_at.saturating_add(patience));
+        let due = sent.due(self.patience).map(|(_, due)| due);
         self.next_look = sooner(self.next_look, due);
         self.open.insert(tag, sent);
     }
@@ -86,10 +100,9 @@ impl Deliveries {
         self.next_look = None;
         let mut next = None;
         for sent in self.open.values() {
-            let Some(patience) = sent.patience(self.patience) else {
+            let Some((patience, due)) = sent.due(self.patience) else {
                 continue;
             };
-            let due = sent.sent_at.saturating_add(patience);
             if due <= now {
                 return Some(patience);
             }
@@ -142,6 +155,9 @@ impl Deliveries {
     pub(super) fn queues(&self) -> Vec<Arc<WorkQueue>> {
         let mut queues: Vec<Arc<WorkQueue>> = Vec::new();
         for sent in self.open.values() {
+            let Unsettled::Leased(sent) = sent else {
+                continue;
+            };
             if !queues.iter().any(|known| Arc::ptr_eq(known, &sent.queue)) {
                 queues.push(Arc::clone(&sent.queue));
             }

@@ -36,12 +36,17 @@ impl Delivered {
 
     /// Says in a header how often it has returned, as RabbitMQ's replicated queues do.
     pub fn count_returns(&mut self, count: u32) {
+        self.put_header(DELIVERY_COUNT, Value::I64(count.into()));
+    }
+
+    /// Adds a header, in the place of those of the same name.
+    pub fn put_header(&mut self, name: &str, value: Value<'_>) {
         let Ok(list) = self.properties.list() else {
             return;
         };
         let mut headers = TableBuilder::new();
-        headers.copy_without(list.headers.unwrap_or_default(), &[DELIVERY_COUNT]);
-        headers.put(DELIVERY_COUNT, Value::I64(count.into()));
+        headers.copy_without(list.headers.unwrap_or_default(), &[name]);
+        headers.put(name, value);
         let headers = headers.build();
         let list = PropertyList {
             headers: Some(headers.view()),

@@ -194,6 +194,7 @@ impl Operator {
         let queue = self
             .topology
             .queue_or_last(&ShortString::cut(queue), None)?;
+        self.topology.check_not_stream(&queue, "basic.get")?;
         let mut taken: Vec<Dealt> = Vec::new();
         let mut got = Vec::new();
         let looked = self.take(&queue, (count, bytes_max), &mut taken, &mut got);

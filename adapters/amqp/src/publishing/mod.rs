@@ -288,11 +288,13 @@ fn item_of(
     route: Route,
     priority: Option<u8>,
 ) -> Result<Routed, Fault> {
+    let queues = route.queues;
     let home = match route.home {
+        // A stream that is the topic has it once.
+        Home::Topic(name) if queues.iter().any(|queue| *queue.topic().name() == name) => None,
         Home::Topic(name) => client.exchange_topic(&name).ok(),
         Home::Queue => None,
     };
-    let queues = route.queues;
     let own = home.map(|topic| {
         let queue = queue_of(&topic, published.routing_key);
         (topic, queue)

@@ -11,16 +11,24 @@ use crate::codec::{ReplyCode, ShortString, TableView};
 use crate::fault::Fault;
 use crate::ledger::{Asked, TRACE_EXCHANGE};
 use gantry_core::routing::{Binding, Destination};
-use gantry_core::vhosts::{DeleteOnly, QueueSpec, TopologyError, WorkQueue};
+use gantry_core::vhosts::{DeleteOnly, QueueSpec, TopologyError, WorkQueue, millis_of_age};
 use std::borrow::Cow;
 use std::sync::Arc;
 
+const TYPE: &str = "x-queue-type";
+const SEGMENT_BYTES: &str = "x-stream-max-segment-size-bytes";
+const FILTER_SIZE: &str = "x-stream-filter-size-bytes";
 /// What names of queues begin with that their clients leave to the server.
 const MADE_UP_PREFIX: &str = "amq.gen-";
 /// Greatest `x-max-priority`.
 const PRIORITY_MAX: i64 = 255;
 const OVERFLOWS: [&str; 3] = ["drop-head", "reject-publish", "reject-publish-dlx"];
-const TYPES: [&str; 2] = ["classic", "quorum"];
+const TYPES: [&str; 3] = ["classic", "quorum", "stream"];
+const LOCATORS: [&str; 4] = ["balanced", "client-local", "least-leaders", "random"];
+/// Greatest `x-stream-max-segment-size-bytes`.
+const SEGMENT_BYTES_MAX: i64 = 3_000_000_000;
+/// Sizes of RabbitMQ's filters.
+const FILTER_BYTES: std::ops::RangeInclusive<i64> = 16..=255;
 
 impl Topology {
     /// `queue.declare`; `last` is the channel's last declared queue.
@@ -61,8 +69,10 @@ impl Topology {
             return Err(Fault::new(ReplyCode::AccessRefused, text));
         }
         self.check_right(Right::Configure, Named::Queue(name))?;
-        self.check_arguments(name, table)?;
+        self.check_argument(name, TYPE, table.get(TYPE))?;
         self.check_kind(name, method)?;
+        self.check_arguments(name, table)?;
+        self.check_flags(name, method)?;
         let dead_letters = table.get("x-dead-letter-exchange").and_then(Value::text);
         if let Some(exchange) = dead_letters
             && self.host.queue(name).is_none()
@@ -166,6 +176,7 @@ impl Topology {
         last: Option<&ShortString>,
     ) -> Result<u32, Fault> {
         let queue = self.queue_or_last(&method.queue, last)?;
+        self.check_not_stream(&queue, "queue.purge")?;
         let purged = self.client.purge_queue(&queue)?;
         Ok(u32::try_from(purged).unwrap_or(u32::MAX))
     }
@@ -223,6 +234,35 @@ impl Topology {
     }
 
     /// # Errors
+    /// The argument cannot have the value.
+    fn check_argument(
+        &self,
+        name: &str,
+        argument: &str,
+        value: Option<Value<'_>>,
+    ) -> Result<(), Fault> {
+        let refuse = |text: String| Err(Fault::new(ReplyCode::PreconditionFailed, text));
+        let Some(value) = value else {
+            return Ok(());
+        };
+        if let Err(reason) = check(argument, value) {
+            let what = self.describe(Named::Queue(name));
+            return refuse(format!("invalid arg '{argument}' for {what}: {reason}"));
+        }
+        // RabbitMQ says no more of these.
+        let number = value.integer().unwrap_or_default();
+        match argument {
+            SEGMENT_BYTES if number > SEGMENT_BYTES_MAX => {
+                refuse(format!("Exceeded max value for {SEGMENT_BYTES}"))
+            }
+            FILTER_SIZE if !FILTER_BYTES.contains(&number) => {
+                refuse(format!("Invalid value for {FILTER_SIZE}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// # Errors
     /// An argument that a queue cannot have.
     fn check_arguments(&self, name: &str, arguments: TableView<'_>) -> Result<(), Fault> {
         let what = self.describe(Named::Queue(name));
@@ -231,9 +271,7 @@ impl Topology {
             let Ok(argument) = std::str::from_utf8(field.name) else {
                 continue;
             };
-            if let Err(reason) = check(argument, field.value) {
-                return refuse(format!("invalid arg '{argument}' for {what}: {reason}"));
-            }
+            self.check_argument(name, argument, Some(field.value))?;
             let is_name = matches!(
                 argument,
                 "x-dead-letter-exchange" | "x-dead-letter-routing-key"
@@ -287,8 +325,12 @@ fn check(argument: &str, value: Value<'_>) -> Result<(), String> {
         "x-message-ttl" => millis(value),
         "x-expires" if value.integer() == Some(0) => Err("{value_zero,0}".to_owned()),
         "x-expires" => millis(value),
-        "x-max-length" | "x-max-length-bytes" | "x-consumer-timeout" => {
-            integer(value).and_then(not_negative)
+        "x-max-length" | "x-max-length-bytes" | "x-consumer-timeout" | SEGMENT_BYTES
+        | FILTER_SIZE => integer(value).and_then(not_negative),
+        "x-initial-cluster-size" if value.integer() == Some(0) => Err("{value_zero,0}".to_owned()),
+        "x-initial-cluster-size" => integer(value).and_then(not_negative),
+        "x-max-age" | "x-queue-leader-locator" | "x-overflow" | TYPE | "x-queue-mode" => {
+            check_text(argument, value)
         }
         "x-max-priority" => match integer(value).and_then(not_negative) {
             Ok(()) if value.integer().is_some_and(|number| number > PRIORITY_MAX) => {
@@ -297,25 +339,29 @@ fn check(argument: &str, value: Value<'_>) -> Result<(), String> {
             }
             outcome => outcome,
         },
-        "x-overflow" => match value.text() {
-            Some(text) if OVERFLOWS.contains(&text) => Ok(()),
-            Some(_) => Err("invalid_overflow".to_owned()),
-            None => Err(format!("{{unacceptable_type,{}}}", type_name(value))),
-        },
-        "x-queue-type" => match value.text() {
-            Some(text) if TYPES.contains(&text) => Ok(()),
-            Some(text) => Err(format!("\"unsupported queue type '{text}'\"")),
-            None => Err(format!("{{unacceptable_type,{}}}", type_name(value))),
-        },
-        "x-queue-mode" => match value.text() {
-            Some("default" | "lazy") => Ok(()),
-            Some(text) => Err(format!("\"unsupported queue mode '{text}'\"")),
-            None => Err(format!("{{unacceptable_type,{}}}", type_name(value))),
-        },
         "x-single-active-consumer" => match value {
             Value::Bool(_) => Ok(()),
             _ => Err(format!("\"expected boolean, got {}\"", type_name(value))),
         },
+        _ => Ok(()),
+    }
+}
+
+/// The same of arguments that are one of some texts.
+fn check_text(argument: &str, value: Value<'_>) -> Result<(), String> {
+    let Some(text) = value.text() else {
+        return Err(format!("{{unacceptable_type,{}}}", type_name(value)));
+    };
+    match argument {
+        "x-max-age" if millis_of_age(text).is_none() => Err("invalid_max_age".to_owned()),
+        "x-queue-leader-locator" if !LOCATORS.contains(&text) => {
+            Err("invalid_queue_locator_arg".to_owned())
+        }
+        "x-overflow" if !OVERFLOWS.contains(&text) => Err("invalid_overflow".to_owned()),
+        TYPE if !TYPES.contains(&text) => Err(format!("\"unsupported queue type '{text}'\"")),
+        "x-queue-mode" if !matches!(text, "default" | "lazy") => {
+            Err(format!("\"unsupported queue mode '{text}'\""))
+        }
         _ => Ok(()),
     }
 }

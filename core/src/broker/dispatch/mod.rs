@@ -108,6 +108,10 @@ impl Client {
     /// Looks after one queue. Those who have died in it are taken out of it, and left to be buried
     /// when its lock is not held any more.
     fn serve(&self, queue: &Arc<WorkQueue>, dead: &mut Dead) -> Result<(), Error> {
+        if queue.rules().is_stream() {
+            // Its consumers read it themselves.
+            return Ok(());
+        }
         let mut consumers = queue.consumers();
         if consumers.count() == 0 && !queue.needs_upkeep() {
             return Ok(());
@@ -134,12 +138,18 @@ impl Client {
         self.keep_rules(queue, &request, dead)
     }
 
-    /// What of a queue is ready, and what is on its way.
+    /// What of a queue is ready, and what is on its way. In a stream everything is ready, what it
+    /// has of others' offsets without messages included.
     ///
     /// # Errors
     /// The queue is gone, or a limit of leases.
     pub fn queue_counts(&self, queue: &WorkQueue) -> Result<LeaseCounts, Error> {
         let mut sum = LeaseCounts::default();
+        if queue.rules().is_stream() {
+            let range = self.offset_range(queue.topic(), QueueId::new(0))?;
+            sum.ready = range.start.distance_to(range.end);
+            return Ok(sum);
+        }
         for of in lease_queues(queue) {
             let counts = self.lease_counts(queue.group(), &of)?;
             sum.ready += counts.ready;

@@ -61,6 +61,16 @@ impl QueueKind {
         }
     }
 
+    /// As `x-queue-type` calls it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Classic => "classic",
+            Self::Quorum => "quorum",
+            Self::Stream => "stream",
+        }
+    }
+
     /// A policy with any setting that it has no use for is none for it.
     pub(super) fn has_use_for(self, setting: &str) -> bool {
         match self {
