@@ -2,7 +2,9 @@
 
 use crate::error::Refusal;
 use bytes::{BufMut, Bytes, BytesMut};
-use gantry_core::model::{Properties, PropertyError, property};
+use gantry_core::model::{Properties, PropertyError, QueueId, property};
+use gantry_core::{MessageView, Topic};
+use gantry_remoting_protocol::record::Record;
 use gantry_remoting_protocol::{ResponseCode, Text, record};
 
 /// Properties the broker writes anew into each record. A consumer that sends on what it received
@@ -20,6 +22,30 @@ pub(crate) fn without_brokers_own(area: Text) -> Text {
         without(&area, is_brokers_own)
     } else {
         area
+    }
+}
+
+/// A message as it is sent to who reads `queue` of `topic`. A stream of AMQP's has messages that
+/// were published elsewhere: clients take a message's place from the record, which would be that.
+pub(crate) fn addressed(view: &MessageView, topic: &Topic, queue: QueueId) -> Bytes {
+    if topic.rules().stream.is_none() {
+        return view.bytes.clone();
+    }
+    let name = topic.name().as_str();
+    let own = match Record::decode(&mut view.bytes.clone()) {
+        Ok(record) if &*record.topic != name => Record {
+            topic: name.to_owned().into(),
+            queue_id: queue.to_wire(),
+            queue_offset: view.offset.to_wire(),
+            ..record
+        },
+        _ => return view.bytes.clone(),
+    };
+    let mut out = BytesMut::new();
+    match own.encode(&mut out) {
+        Ok(()) => out.freeze(),
+        // It was decoded from as many bytes, but for the topic's.
+        Err(_) => view.bytes.clone(),
     }
 }
 

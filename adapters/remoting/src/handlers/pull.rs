@@ -3,6 +3,7 @@
 use super::offsets;
 use super::subscription::filter_of;
 use crate::error::Refusal;
+use crate::message::addressed;
 use crate::names;
 use crate::reply::{Frame, Reply};
 use crate::role::BrokerRole;
@@ -249,11 +250,9 @@ impl Pull {
     }
 
     fn messages(&self, selected: Selected) -> Result<Found, Refusal> {
-        let messages: Vec<Bytes> = selected
-            .messages
-            .into_iter()
-            .map(|view| view.bytes)
-            .collect();
+        let FetchQueue { topic, queue, .. } = &self.queue;
+        let views = selected.messages.iter();
+        let messages: Vec<Bytes> = views.map(|view| addressed(view, topic, *queue)).collect();
         if let [only] = messages.as_slice()
             && only.len() > FRAME_BYTES_MAX.saturating_sub(HEAD_BYTES_MAX)
         {

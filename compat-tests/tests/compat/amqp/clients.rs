@@ -36,6 +36,7 @@ macro_rules! can_what_all_can {
             an_idle_connection_lives_by_heartbeats,
             a_killed_clients_messages_return_at_once,
             exclusive_queues_end_with_their_connection,
+            a_stream_is_read_from_where_its_consumer_says,
         }
     };
 }
@@ -538,4 +539,28 @@ fn exclusive_queues_end_with_their_connection(kind: Kind) {
     other.tell("open", &[]);
     let refusal = other.refused("declare-queue", &passive);
     assert_eq!((refusal.scope.as_str(), refusal.code), ("channel", 404));
+}
+
+fn a_stream_is_read_from_where_its_consumer_says(kind: Kind) {
+    let (_gantry, mut client) = pair(kind);
+    let stream = r#"arguments={"x-queue-type":"stream","x-max-age":"7D"}"#;
+    client.tell("declare-queue", &["name=s", "durable=true", stream]);
+    client.tell("publish", &["key=s", "count=10"]);
+    client.tell("qos", &["prefetch=2"]);
+    let from = [r#"arguments={"x-stream-offset":4}"#, "tag=t"];
+    client.tell("consume", &["queue=s", from[0], from[1]]);
+    for number in (4..10).step_by(2) {
+        let mut last = None;
+        for number in [number, number + 1] {
+            let event = client.next("received");
+            assert_eq!(body_of(&event), number.to_string());
+            let properties = event.value("properties").unwrap();
+            assert_eq!(properties["headers"]["x-stream-offset"], json!(number));
+            last = event.number("delivery");
+        }
+        let last = format!("delivery={}", last.unwrap());
+        client.tell("ack", &[&last, "multiple=true"]);
+    }
+    client.tell("cancel", &["tag=t"]);
+    assert_eq!(client.counts("s"), (10, 0));
 }

@@ -11,10 +11,15 @@ use compat_tests::process::run;
 use serde_json::json;
 use std::collections::BTreeMap;
 
-const ROCKETMQ: &str = clients::NEWEST_ROCKETMQ;
+pub(super) const ROCKETMQ: &str = clients::NEWEST_ROCKETMQ;
 
 /// What a RocketMQ push consumer of `tags` gets, by partition and offset.
-fn pushed(gantry: &Gantry, topic: &str, tags: &str, count: usize) -> BTreeMap<(i64, i64), Event> {
+pub(super) fn pushed(
+    gantry: &Gantry,
+    topic: &str,
+    tags: &str,
+    count: usize,
+) -> BTreeMap<(i64, i64), Event> {
     let mut java = clients::rocketmq_java(ROCKETMQ);
     let namesrv = format!("namesrv={}", gantry.namesrv().unwrap());
     java.args(["push", &namesrv, &format!("topic={topic}")]);
@@ -28,7 +33,7 @@ fn pushed(gantry: &Gantry, topic: &str, tags: &str, count: usize) -> BTreeMap<(i
 }
 
 /// What Kafka has, by partition and offset.
-fn recorded(gantry: &Gantry, topic: &str) -> BTreeMap<(i64, i64), Message> {
+pub(super) fn recorded(gantry: &Gantry, topic: &str) -> BTreeMap<(i64, i64), Message> {
     use rdkafka::Message as _;
     let records = librdkafka::read_all(&gantry.kafka().unwrap(), &[topic]);
     let places = records.iter().map(|record| {

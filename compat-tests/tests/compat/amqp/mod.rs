@@ -11,4 +11,5 @@ mod interop;
 mod lapin;
 mod secured;
 mod session;
+mod streams;
 mod tutorials;

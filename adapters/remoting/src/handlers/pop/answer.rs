@@ -3,6 +3,7 @@
 use super::Pop;
 use super::redelivery::again;
 use crate::error::Refusal;
+use crate::message::addressed;
 use crate::reply::Frame;
 use bytes::Bytes;
 use gantry_core::{Delivery, Leased};
@@ -83,8 +84,12 @@ impl Pop {
         start_offset: i64,
     ) -> Bytes {
         let (offset, times) = place(delivery);
+        let bytes = match self.lease.queues.get(delivery.at) {
+            Some(of) => addressed(&delivery.message, &of.topic, of.queue),
+            None => delivery.message.bytes.clone(),
+        };
         if times == 0 {
-            return delivery.message.bytes.clone();
+            return bytes;
         }
         let handle = ReceiptHandle {
             start_offset,
@@ -96,7 +101,7 @@ impl Pop {
             queue_id,
             offset,
         };
-        again(&delivery.message.bytes, times, &handle, &self.lease.group)
+        again(&bytes, times, &handle, &self.lease.group)
     }
 }
 
