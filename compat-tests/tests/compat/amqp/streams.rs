@@ -202,6 +202,34 @@ fn a_stream_of_a_topic_with_partitions_gets_what_comes_to_all_of_them() {
 }
 
 #[test]
+fn what_is_in_a_stream_by_its_topic_is_not_there_again_by_a_binding() {
+    let gantry = Gantry::start(&[]).unwrap();
+    let bootstrap = gantry.kafka().unwrap();
+    librdkafka::create_topic(&bootstrap, "there", 1);
+    let mut client = reader(&gantry);
+    for stream in ["there", "made"] {
+        declare(&mut client, stream);
+        client.tell("declare-queue", &["name=work", "durable=true"]);
+        let exchange = [&format!("name={stream}"), "type=topic", "durable=true"];
+        client.tell("declare-exchange", &exchange);
+        let exchange = format!("exchange={stream}");
+        for queue in [stream, "work"] {
+            client.tell("bind", &[&format!("queue={queue}"), &exchange, "key=#"]);
+        }
+        let messages = [Message::of("0"), Message::of("1").header("TAGS", "tag")];
+        librdkafka::produce(&bootstrap, stream, &messages, &[]);
+        client.tell("publish", &[&exchange, "key=k", &body("2")]);
+        consume(&mut client, stream, FIRST);
+        assert_eq!(read(&mut client, 3), numbered(0..3));
+        assert_eq!(kafkas(&gantry, stream), numbered(0..3));
+        // Others that are bound to the exchange get it as ever.
+        assert_eq!(client.counts("work"), (3, 0));
+        client.tell("delete-queue", &["name=work"]);
+    }
+    assert!(client.is_silent_for(Duration::from_millis(300)));
+}
+
+#[test]
 fn filters_look_at_kafkas_headers_too() {
     let gantry = Gantry::start(&[]).unwrap();
     let bootstrap = gantry.kafka().unwrap();

@@ -1,9 +1,11 @@
+mod streams;
+
 use super::*;
 use crate::codec::method::queue;
 use crate::codec::{MethodId, Payload, ServerMethod, decode};
 use crate::topology::Topology;
 use bytes::{Bytes, BytesMut};
-use gantry_core::model::{Message, QueueId, SystemClock, Timestamp};
+use gantry_core::model::{Clock, Message, QueueId, SystemClock, Timestamp};
 use gantry_core::{Broker, Config, Durability, Payload as Produced, ProduceItem};
 use std::task::Waker;
 use tempfile::TempDir;
@@ -24,10 +26,14 @@ struct Channel {
 
 impl World {
     fn new() -> Self {
+        Self::at(Arc::new(SystemClock))
+    }
+
+    fn at(clock: Arc<dyn Clock>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut config = Config::default();
         config.store.segment_bytes = 4 << 20;
-        let broker = Broker::open(directory.path(), config, Arc::new(SystemClock)).unwrap();
+        let broker = Broker::open(directory.path(), config, clock).unwrap();
         let client = broker.anonymous();
         let host = client.virtual_host("/").unwrap();
         let session = client.lease_session();
@@ -72,7 +78,10 @@ impl World {
     }
 
     fn publish(&self, numbers: std::ops::Range<u32>) {
-        let queue = self.queue();
+        self.publish_to(&self.queue(), numbers);
+    }
+
+    fn publish_to(&self, queue: &Arc<WorkQueue>, numbers: std::ops::Range<u32>) {
         let item = |number: u32| ProduceItem {
             topic: Arc::clone(queue.topic()),
             queue: QueueId::new(0),
@@ -85,7 +94,7 @@ impl World {
         let items = numbers.map(item).collect();
         let sent = self.client.produce(items, Durability::Appended);
         assert!(sent.iter().all(Result::is_ok));
-        self.client.dispatch(&queue).unwrap();
+        self.client.dispatch(queue).unwrap();
     }
 
     /// Writes what waits in the outbox, as a connection does.
