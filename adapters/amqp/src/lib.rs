@@ -30,4 +30,4 @@ pub use config::{Config, Memory, User};
 pub use connection::{AmqpConnection, Ended, Item};
 pub use fault::Fault;
 pub use output::Output;
-pub use server::Server;
+pub use server::{QueueChurn, Server};

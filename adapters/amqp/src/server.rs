@@ -9,6 +9,7 @@ use crate::ledger::Ledger;
 use crate::parameters::Parameters;
 use crate::publishing::AmqpQueueProtocol;
 use crate::registry::Registry;
+use crate::topology::Churn;
 use gantry_core::Client;
 use gantry_core::model::{Clock, Timestamp};
 use gantry_core::vhosts::TopologyError;
@@ -27,7 +28,21 @@ pub struct Server {
     parameters: Parameters,
     pub(crate) registry: Arc<Registry>,
     pub(crate) ledger: Arc<Ledger>,
+    pub(crate) churn: Arc<Churn>,
+    /// How many queues there were at the start.
+    first_queues: u64,
     memory: Memory,
+}
+
+/// Queues that came and went since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueChurn {
+    /// Asked for, by whatever was known of them.
+    pub declared: u64,
+    /// That were new.
+    pub created: u64,
+    /// That are gone.
+    pub deleted: u64,
 }
 
 impl Server {
@@ -40,11 +55,13 @@ impl Server {
             accounts: Accounts::open(client.clone(), &config),
             parameters: Parameters::new(client.clone(), &config),
             ledger: Arc::new(Ledger::of(config.ignored_names_max)),
-            client,
             clock,
             config,
             replies: Arc::default(),
             registry: Arc::default(),
+            churn: Arc::default(),
+            first_queues: queue_count(&client),
+            client,
             memory: Memory::default(),
         })
     }
@@ -91,6 +108,18 @@ impl Server {
     #[must_use]
     pub const fn registry(&self) -> &Arc<Registry> {
         &self.registry
+    }
+
+    /// Queues that came and went.
+    #[must_use]
+    pub fn queue_churn(&self) -> QueueChurn {
+        let created = self.churn.created();
+        let there = queue_count(&self.client);
+        QueueChurn {
+            declared: self.churn.declared(),
+            created,
+            deleted: (self.first_queues + created).saturating_sub(there),
+        }
     }
 
     /// What was asked for without effect.
@@ -165,4 +194,9 @@ impl Server {
             }
         }
     }
+}
+
+fn queue_count(client: &Client) -> u64 {
+    let hosts = client.virtual_hosts();
+    hosts.iter().map(|host| host.queues().len() as u64).sum()
 }

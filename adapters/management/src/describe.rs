@@ -1,5 +1,6 @@
 //! What there is, as JSON with RabbitMQ's names. Numbers that are not counted are left out.
 
+use crate::rates::{Figure, Measured, Subject};
 use crate::server::Management;
 use crate::values::{json_of_arguments, json_of_table};
 use base64::Engine as _;
@@ -7,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gantry_amqp::registry::{ChannelMode, OpenChannel, OpenConnection, OpenConsumer, Traffic};
 use gantry_core::Error;
 use gantry_core::batch::crc32c;
+use gantry_core::model::QueueId;
 use gantry_core::routing::{Binding, Destination, ExchangeSpec};
 use gantry_core::vhosts::{VirtualHost, WorkQueue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -17,18 +19,26 @@ pub(crate) const NODE: &str = "gantry@localhost";
 /// What stays as it is in the key of a binding.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
-/// A number that RabbitMQ also tells the change of, which is not measured.
-fn counted(into: &mut Map<String, Value>, name: &str, count: u64) {
-    into.insert(name.to_owned(), count.into());
-    into.insert(format!("{name}_details"), json!({ "rate": 0.0 }));
+/// Messages that went over something, and how fast.
+const MESSAGES: [&str; 3] = ["publish", "deliver_get", "ack"];
+/// Bytes that did.
+const OCTETS: [&str; 2] = ["recv_oct", "send_oct"];
+/// Messages in queues.
+const DEPTHS: [&str; 3] = ["messages", "messages_ready", "messages_unacknowledged"];
+
+/// The figures of [`MESSAGES`].
+fn messages(traffic: Traffic) -> [Figure; 3] {
+    [
+        ("publish", traffic.published),
+        ("deliver_get", traffic.delivered),
+        ("ack", traffic.acknowledged),
+    ]
 }
 
-/// Messages that went over something.
-pub(crate) fn message_stats(traffic: Traffic) -> Value {
+/// `message_stats`
+fn message_stats(measured: &Measured) -> Value {
     let mut stats = Map::new();
-    counted(&mut stats, "publish", traffic.published);
-    counted(&mut stats, "deliver_get", traffic.delivered);
-    counted(&mut stats, "ack", traffic.acknowledged);
+    measured.write(&MESSAGES, &mut stats);
     Value::Object(stats)
 }
 
@@ -40,10 +50,20 @@ pub(crate) struct Depth {
 }
 
 impl Depth {
-    pub(crate) fn write(self, into: &mut Map<String, Value>) {
-        counted(into, "messages", self.ready + self.unacknowledged);
-        counted(into, "messages_ready", self.ready);
-        counted(into, "messages_unacknowledged", self.unacknowledged);
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            ready: self.ready + other.ready,
+            unacknowledged: self.unacknowledged + other.unacknowledged,
+        }
+    }
+
+    /// The figures of [`DEPTHS`].
+    fn figures(self) -> [Figure; 3] {
+        [
+            ("messages", self.ready + self.unacknowledged),
+            ("messages_ready", self.ready),
+            ("messages_unacknowledged", self.unacknowledged),
+        ]
     }
 }
 
@@ -62,10 +82,52 @@ impl Management {
     pub(crate) fn depth_of(&self, host: &VirtualHost) -> Depth {
         let queues = host.queues();
         let depths = queues.iter().filter_map(|queue| self.depth(queue).ok());
-        depths.fold(Depth::default(), |sum, one| Depth {
-            ready: sum.ready + one.ready,
-            unacknowledged: sum.unacknowledged + one.unacknowledged,
-        })
+        depths.fold(Depth::default(), Depth::plus)
+    }
+
+    fn measure(&self, of: Subject, figures: &[Figure]) -> Measured {
+        self.rates.measure(of, figures, self.amqp.now())
+    }
+
+    /// Messages in queues, and those that went over connections.
+    pub(crate) fn totals(&self, of: Subject, depth: Depth, traffic: Traffic) -> (Value, Value) {
+        let figures = [depth.figures(), messages(traffic)].concat();
+        let measured = self.measure(of, &figures);
+        let mut totals = Map::new();
+        measured.write(&DEPTHS, &mut totals);
+        (Value::Object(totals), message_stats(&measured))
+    }
+
+    /// A virtual host's messages, and what went over its connections.
+    pub(crate) fn write_totals(&self, host: &VirtualHost, into: &mut Map<String, Value>) {
+        let all = self.amqp.registry().connections();
+        let its = all.iter().filter(|one| one.vhost == *host.name());
+        let (traffic, octets) = its.fold(
+            (Traffic::default(), [0, 0]),
+            |(traffic, [received, sent]), one| {
+                let octets = one.octets();
+                let sums = [received + octets.received, sent + octets.sent];
+                (traffic.plus(one.traffic()), sums)
+            },
+        );
+        let [received, sent] = octets;
+        let octets = [("recv_oct", received), ("send_oct", sent)];
+        let depth = self.depth_of(host).figures();
+        let figures = [&depth[..], &messages(traffic), &octets].concat();
+        let measured = self.measure(Subject::Vhost(host.name().clone()), &figures);
+        measured.write(&DEPTHS, into);
+        measured.write(&OCTETS, into);
+        into.insert("message_stats".to_owned(), message_stats(&measured));
+    }
+
+    /// How many messages a queue ever had, whatever became of them.
+    fn published(&self, queue: &WorkQueue) -> u64 {
+        let topic = queue.topic();
+        let ranges = (0..topic.queue_count()).filter_map(|id| {
+            let range = self.amqp.client().offset_range(topic, QueueId::new(id));
+            range.ok()
+        });
+        ranges.map(|range| range.end.get()).sum()
     }
 
     /// A queue; `None` when it goes meanwhile.
@@ -74,7 +136,12 @@ impl Management {
         let host = self.amqp.client().virtual_host(queue.vhost())?;
         let ruling = host.queue_ruling(queue);
         let mut fields = Map::new();
-        self.depth(queue).ok()?.write(&mut fields);
+        let published = [("publish", self.published(queue))];
+        let figures = [&self.depth(queue).ok()?.figures()[..], &published].concat();
+        let subject = Subject::Queue(queue.vhost().clone(), queue.name().clone());
+        let measured = self.measure(subject, &figures);
+        measured.write(&DEPTHS, &mut fields);
+        fields.insert("message_stats".to_owned(), message_stats(&measured));
         let consumers = queue.consumer_count();
         let rest = json!({
             "name": &**queue.name(),
@@ -229,68 +296,79 @@ fn connection_details(connection: &OpenConnection) -> Value {
     })
 }
 
-/// A connection.
-pub(crate) fn connection(connection: &OpenConnection) -> Value {
-    let tuned = connection.tuned;
-    let heartbeat = tuned.and_then(|tuned| tuned.heartbeat);
-    let secured = connection.secured.as_ref();
-    let certificate = secured.and_then(|secured| secured.certificate.as_ref());
-    let mut described = json!({
-        "auth_mechanism": connection.mechanism,
-        "channel_max": tuned.map(|tuned| tuned.channel_max),
-        "channels": connection.channels().len(),
-        "client_properties": json_of_table(connection.client.table().view()),
-        "connected_at": connection.opened_at.millis(),
-        "frame_max": tuned.map(|tuned| tuned.frame_max.bytes()),
-        "host": connection.local.ip().to_string(),
-        "message_stats": message_stats(connection.traffic()),
-        "name": connection.name(),
-        "node": NODE,
-        "peer_host": connection.peer.ip().to_string(),
-        "peer_port": connection.peer.port(),
-        "port": connection.local.port(),
-        "protocol": "AMQP 0-9-1",
-        "ssl": connection.secured.is_some(),
-        "peer_cert_subject": certificate.map(|certificate| &certificate.subject),
-        "state": if connection.is_blocked() { "blocked" } else { "running" },
-        "timeout": heartbeat.map_or(0, |interval| interval.as_secs()),
-        "type": "network",
-        "user": &*connection.user,
-        "user_who_performed_action": &*connection.user,
-        "vhost": &*connection.vhost,
-    });
-    if let (Value::Object(fields), Some(name)) =
-        (&mut described, connection.client.text("connection_name"))
-    {
-        fields.insert("user_provided_name".to_owned(), name.into());
+impl Management {
+    /// A connection.
+    pub(crate) fn connection(&self, connection: &OpenConnection) -> Value {
+        let tuned = connection.tuned;
+        let heartbeat = tuned.and_then(|tuned| tuned.heartbeat);
+        let secured = connection.secured.as_ref();
+        let certificate = secured.and_then(|secured| secured.certificate.as_ref());
+        let octets = connection.octets();
+        let bytes = [("recv_oct", octets.received), ("send_oct", octets.sent)];
+        let figures = [&messages(connection.traffic())[..], &bytes].concat();
+        let measured = self.measure(Subject::Connection(connection.name().to_owned()), &figures);
+        let mut described = json!({
+            "auth_mechanism": connection.mechanism,
+            "channel_max": tuned.map(|tuned| tuned.channel_max),
+            "channels": connection.channels().len(),
+            "client_properties": json_of_table(connection.client.table().view()),
+            "connected_at": connection.opened_at.millis(),
+            "frame_max": tuned.map(|tuned| tuned.frame_max.bytes()),
+            "host": connection.local.ip().to_string(),
+            "message_stats": message_stats(&measured),
+            "name": connection.name(),
+            "node": NODE,
+            "peer_host": connection.peer.ip().to_string(),
+            "peer_port": connection.peer.port(),
+            "port": connection.local.port(),
+            "protocol": "AMQP 0-9-1",
+            "recv_cnt": octets.reads,
+            "send_cnt": octets.writes,
+            "ssl": connection.secured.is_some(),
+            "peer_cert_subject": certificate.map(|certificate| &certificate.subject),
+            "state": if connection.is_blocked() { "blocked" } else { "running" },
+            "timeout": heartbeat.map_or(0, |interval| interval.as_secs()),
+            "type": "network",
+            "user": &*connection.user,
+            "user_who_performed_action": &*connection.user,
+            "vhost": &*connection.vhost,
+        });
+        if let Value::Object(fields) = &mut described {
+            measured.write(&OCTETS, fields);
+            if let Some(name) = connection.client.text("connection_name") {
+                fields.insert("user_provided_name".to_owned(), name.into());
+            }
+        }
+        described
     }
-    described
+
+    /// A channel.
+    pub(crate) fn channel(&self, connection: &OpenConnection, channel: &OpenChannel) -> Value {
+        let name = channel_name(connection, channel);
+        let measured = self.measure(Subject::Channel(name), &messages(channel.traffic()));
+        json!({
+            "confirm": channel.mode() == ChannelMode::Confirming,
+            "connection_details": connection_details(connection),
+            "consumer_count": channel.consumer_count(),
+            "global_prefetch_count": channel.global_prefetch(),
+            "message_stats": message_stats(&measured),
+            "messages_unacknowledged": channel.unacknowledged(),
+            "name": channel_name(connection, channel),
+            "node": NODE,
+            "number": channel.number,
+            "prefetch_count": channel.prefetch(),
+            "state": "running",
+            "transactional": channel.mode() == ChannelMode::Transacting,
+            "user": &*connection.user,
+            "user_who_performed_action": &*connection.user,
+            "vhost": &*connection.vhost,
+        })
+    }
 }
 
 /// As RabbitMQ names a channel.
 pub(crate) fn channel_name(connection: &OpenConnection, channel: &OpenChannel) -> String {
     format!("{} ({})", connection.name(), channel.number)
-}
-
-/// A channel.
-pub(crate) fn channel(connection: &OpenConnection, channel: &OpenChannel) -> Value {
-    json!({
-        "confirm": channel.mode() == ChannelMode::Confirming,
-        "connection_details": connection_details(connection),
-        "consumer_count": channel.consumer_count(),
-        "global_prefetch_count": channel.global_prefetch(),
-        "message_stats": message_stats(channel.traffic()),
-        "messages_unacknowledged": channel.unacknowledged(),
-        "name": channel_name(connection, channel),
-        "node": NODE,
-        "number": channel.number,
-        "prefetch_count": channel.prefetch(),
-        "state": "running",
-        "transactional": channel.mode() == ChannelMode::Transacting,
-        "user": &*connection.user,
-        "user_who_performed_action": &*connection.user,
-        "vhost": &*connection.vhost,
-    })
 }
 
 /// A consumer.

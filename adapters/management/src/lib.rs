@@ -8,6 +8,7 @@ mod caller;
 mod config;
 mod describe;
 mod query;
+mod rates;
 mod refusal;
 mod request;
 mod routes;

@@ -1,6 +1,7 @@
 //! What is managed.
 
 use crate::Config;
+use crate::rates::Rates;
 use crate::routes;
 use axum::Router;
 use gantry_amqp::Server;
@@ -24,6 +25,7 @@ pub struct Management {
     pub(crate) config: Config,
     pub(crate) listening: Vec<Listening>,
     pub(crate) started_at: Timestamp,
+    pub(crate) rates: Rates,
 }
 
 impl Management {
@@ -32,6 +34,7 @@ impl Management {
     pub fn new(amqp: Arc<Server>, config: Config, listening: Vec<Listening>) -> Arc<Self> {
         Arc::new(Self {
             started_at: amqp.now(),
+            rates: Rates::default(),
             amqp,
             config,
             listening,

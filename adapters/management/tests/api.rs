@@ -321,3 +321,34 @@ async fn what_was_granted_without_effect_is_told() {
     let known: Vec<_> = known.map(|row| (&*row.name, row.times)).collect();
     assert_eq!(known, [("other", 2), ("x-queue-mode", 2)]);
 }
+
+#[tokio::test]
+async fn counters_are_told_with_how_fast_they_move() {
+    let world = World::new().await;
+    assert_eq!(world.put("queues/%2F/q", json!({})).await, 201);
+    let message = json!({
+        "properties": {}, "routing_key": "q", "payload": "x", "payload_encoding": "string",
+    });
+    let publish = "exchanges/%2F/amq.default/publish";
+    for (there, published, rate) in [(0, 0, 0.0), (0, 10, 2.0), (10, 25, 3.0)] {
+        for _ in there..published {
+            let answer = world.ask("POST", publish, message.clone()).await;
+            assert_eq!(answer.status, 200);
+        }
+        for path in ["queues/%2F/q", "vhosts/%2F"] {
+            let told = world.get(path).await;
+            assert_eq!(told["messages"], published, "{path}");
+            assert_eq!(told["messages_details"]["rate"], rate, "{path}");
+        }
+        let overview = world.get("overview").await;
+        assert_eq!(overview["queue_totals"]["messages_details"]["rate"], rate);
+        let queue = world.get("queues/%2F/q").await;
+        let stats = &queue["message_stats"];
+        assert_eq!(stats["publish"], published);
+        assert_eq!(stats["publish_details"]["rate"], rate);
+        world.clock.advance(5_000);
+    }
+    let churn = &world.get("overview").await["churn_rates"];
+    let queues = ["queue_declared", "queue_created", "queue_deleted"].map(|name| &churn[name]);
+    assert_eq!(queues, [&json!(1), &json!(1), &json!(0)]);
+}

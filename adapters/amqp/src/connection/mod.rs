@@ -18,7 +18,7 @@ use crate::control::{Control, Credentials, Event, Secured};
 use crate::fault::Fault;
 use crate::ledger::{Asked, UPDATE_SECRET};
 use crate::publishing::Publisher;
-use crate::registry::{Entry, Full, Identity, Most, OpenConnection};
+use crate::registry::{Entry, Full, Identity, Most, Octets, OpenConnection};
 use crate::server::Server;
 use crate::topology::Topology;
 use alarm::{Alarm, is_publish, write_blocked, write_unblocked};
@@ -67,6 +67,7 @@ pub struct AmqpConnection {
     alarm: Option<Alarm>,
     /// As others see it, as long as it is open.
     entry: Option<Entry>,
+    octets: Octets,
 }
 
 impl AmqpConnection {
@@ -86,6 +87,7 @@ impl AmqpConnection {
             local: SocketAddr::new(peer.ip(), 0),
             secured: None,
             entry: None,
+            octets: Octets::default(),
         }
     }
 
@@ -104,6 +106,20 @@ impl AmqpConnection {
         }
         self.secured = Some(secured);
         self
+    }
+
+    /// Something was written; others are told how much by now.
+    fn note_sent(&mut self, bytes: usize) {
+        self.octets.sent += bytes as u64;
+        self.octets.writes += 1;
+        self.tell_octets();
+        self.control.note_sent(self.pulse.now());
+    }
+
+    fn tell_octets(&self) {
+        if let Some(entry) = &self.entry {
+            entry.connection.note_octets(self.octets);
+        }
     }
 
     /// Others are told whether its messages wait.
@@ -322,7 +338,7 @@ impl AmqpConnection {
             server: Arc::clone(&self.server),
             topology: Topology::new(client.clone(), Arc::clone(&host), open.session)
                 .limited_to(Arc::clone(&rights))
-                .noting_in(&self.server.ledger),
+                .noting_in(&self.server.ledger, &self.server.churn),
             publisher: Publisher {
                 client,
                 host,
@@ -436,7 +452,10 @@ impl Protocol for AmqpConnection {
 
     fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Item>, Ended> {
         self.was_heard = true;
-        Ok(self.input.next(buffer, self.control.frame_max()))
+        let before = buffer.len();
+        let item = self.input.next(buffer, self.control.frame_max());
+        self.octets.received += before.saturating_sub(buffer.len()) as u64;
+        Ok(item)
     }
 
     fn handle(&mut self, items: Drain<'_, Item>, replies: &mut Replies<Self>) -> Result<(), Ended> {
@@ -446,8 +465,10 @@ impl Protocol for AmqpConnection {
             self.take(item, out)?;
         }
         self.finish_work(out);
-        if out.len() > before {
-            self.control.note_sent(self.pulse.now());
+        self.octets.reads += 1;
+        match out.len().saturating_sub(before) {
+            0 => self.tell_octets(),
+            bytes => self.note_sent(bytes),
         }
         Ok(())
     }
@@ -473,11 +494,13 @@ impl Protocol for AmqpConnection {
         if let Err((fault, method)) = told {
             self.close(&fault, method, notice);
         }
-        if notice.len() == before {
-            return Poll::Pending;
+        match notice.len().saturating_sub(before) {
+            0 => Poll::Pending,
+            bytes => {
+                self.note_sent(bytes);
+                Poll::Ready(Ok(()))
+            }
         }
-        self.control.note_sent(self.pulse.now());
-        Poll::Ready(Ok(()))
     }
 
     fn takes_more(&self) -> bool {

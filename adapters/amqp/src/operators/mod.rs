@@ -89,7 +89,7 @@ impl Operator {
             server: Arc::clone(server),
             topology: topology
                 .limited_to(Arc::clone(&rights))
-                .noting_in(&server.ledger),
+                .noting_in(&server.ledger, &server.churn),
             publisher: Publisher {
                 client: client.clone(),
                 host: Arc::clone(&host),

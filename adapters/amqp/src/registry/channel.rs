@@ -27,6 +27,8 @@ pub struct Traffic {
     pub delivered: u64,
     /// By clients.
     pub acknowledged: u64,
+    /// Channels they went over, those that are closed among them.
+    pub channels: u64,
 }
 
 impl Traffic {
@@ -37,6 +39,7 @@ impl Traffic {
             published: self.published + other.published,
             delivered: self.delivered + other.delivered,
             acknowledged: self.acknowledged + other.acknowledged,
+            channels: self.channels + other.channels,
         }
     }
 }
@@ -123,6 +126,7 @@ impl OpenChannel {
             published: self.published.load(Ordering::Relaxed),
             delivered: self.delivered.load(Ordering::Relaxed),
             acknowledged: self.acknowledged.load(Ordering::Relaxed),
+            channels: 1,
         }
     }
 }

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Context;
 
 /// One that is open.
@@ -39,10 +39,33 @@ pub struct OpenConnection {
     pub(super) state: State,
 }
 
+/// Bytes of a connection, and how often they came and went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Octets {
+    /// Bytes from the client.
+    pub received: u64,
+    /// Times that some of them were taken.
+    pub reads: u64,
+    /// Bytes for the client.
+    pub sent: u64,
+    /// Times that there were some.
+    pub writes: u64,
+}
+
+/// The same, told by one thread.
+#[derive(Debug, Default)]
+struct OctetCounts {
+    received: AtomicU64,
+    reads: AtomicU64,
+    sent: AtomicU64,
+    writes: AtomicU64,
+}
+
 /// What changes of it.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     is_blocked: AtomicBool,
+    octets: OctetCounts,
     channels: Mutex<BTreeMap<u16, Arc<OpenChannel>>>,
     /// What went over its channels that are closed.
     gone: Mutex<Traffic>,
@@ -115,6 +138,26 @@ impl OpenConnection {
             .iter()
             .map(|channel| channel.traffic())
             .fold(gone, Traffic::plus)
+    }
+
+    /// What came and went.
+    #[must_use]
+    pub fn octets(&self) -> Octets {
+        let counts = &self.state.octets;
+        Octets {
+            received: counts.received.load(Ordering::Relaxed),
+            reads: counts.reads.load(Ordering::Relaxed),
+            sent: counts.sent.load(Ordering::Relaxed),
+            writes: counts.writes.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(crate) fn note_octets(&self, octets: Octets) {
+        let counts = &self.state.octets;
+        counts.received.store(octets.received, Ordering::Relaxed);
+        counts.reads.store(octets.reads, Ordering::Relaxed);
+        counts.sent.store(octets.sent, Ordering::Relaxed);
+        counts.writes.store(octets.writes, Ordering::Relaxed);
     }
 
     /// Whether its messages wait for room.

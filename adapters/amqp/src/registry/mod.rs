@@ -9,7 +9,7 @@ mod tests;
 pub(crate) use channel::Seat;
 pub use channel::{ChannelMode, OpenChannel, OpenConsumer, Traffic};
 pub(crate) use connection::Identity;
-pub use connection::OpenConnection;
+pub use connection::{Octets, OpenConnection};
 
 use parking_lot::Mutex;
 use std::collections::BTreeMap;

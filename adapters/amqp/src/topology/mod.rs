@@ -2,6 +2,7 @@
 //! texts of RabbitMQ (reference/amqp.md A.3, A.5).
 
 mod arguments;
+mod churn;
 mod exchanges;
 mod faults;
 mod kinds;
@@ -16,6 +17,7 @@ use crate::ledger::Ledger;
 pub(crate) use arguments::{type_name, value_of};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+pub use churn::Churn;
 pub(crate) use faults::{Named, describe, fault};
 use gantry_core::vhosts::{TopologyError, VirtualHost};
 use gantry_core::{Client, LeaseSession};
@@ -40,6 +42,7 @@ pub struct Topology {
     rights: Arc<Rights>,
     /// Where it is noted what has no effect.
     ledger: Arc<Ledger>,
+    churn: Arc<Churn>,
 }
 
 impl Topology {
@@ -50,6 +53,7 @@ impl Topology {
             client,
             rights: Rights::unlimited(host.name()),
             ledger: Arc::default(),
+            churn: Arc::default(),
             host,
             connection,
         }
@@ -61,11 +65,12 @@ impl Topology {
         Self { rights, ..self }
     }
 
-    /// The same, which notes there what it grants without effect.
+    /// The same, which notes there what it grants without effect, and which queues it declares.
     #[must_use]
-    pub fn noting_in(self, ledger: &Arc<Ledger>) -> Self {
+    pub fn noting_in(self, ledger: &Arc<Ledger>, churn: &Arc<Churn>) -> Self {
         Self {
             ledger: Arc::clone(ledger),
+            churn: Arc::clone(churn),
             ..self
         }
     }

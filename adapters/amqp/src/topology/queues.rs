@@ -89,7 +89,8 @@ impl Topology {
         };
         let asking = Some(self.connection);
         let declared = self.client.declare_queue(&self.host, name, spec, asking);
-        let (queue, _) = declared.map_err(|error| self.fault(Named::Queue(name), error))?;
+        let (queue, is_new) = declared.map_err(|error| self.fault(Named::Queue(name), error))?;
+        self.churn.note(is_new);
         self.ledger.note_table(Asked::QueueArgument, table);
         Ok(queue)
     }

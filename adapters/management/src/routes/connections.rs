@@ -2,7 +2,7 @@
 
 use super::deleted;
 use crate::caller::Caller;
-use crate::describe::{channel, channel_name, connection};
+use crate::describe::channel_name;
 use crate::query::Query;
 use crate::refusal::Refusal;
 use crate::server::Management;
@@ -58,7 +58,7 @@ async fn connections(
     query: Query,
 ) -> Result<Response, Refusal> {
     let all = seen(&management, &caller);
-    query.list(all.iter().map(|one| connection(one)).collect())
+    query.list(all.iter().map(|one| management.connection(one)).collect())
 }
 
 async fn of_vhost(
@@ -70,7 +70,7 @@ async fn of_vhost(
     caller.vhost(&name)?;
     let mut all = seen(&management, &caller);
     all.retain(|connection| *connection.vhost == *name);
-    query.list(all.iter().map(|one| connection(one)).collect())
+    query.list(all.iter().map(|one| management.connection(one)).collect())
 }
 
 async fn of_user(
@@ -99,7 +99,7 @@ async fn one(
     query: Query,
 ) -> Result<Response, Refusal> {
     let found = find(&management, &caller, &name)?;
-    Ok(query.one(connection(&found)))
+    Ok(query.one(management.connection(&found)))
 }
 
 fn reason(headers: &HeaderMap) -> &str {
@@ -136,10 +136,10 @@ async fn close_all(
     deleted(true)
 }
 
-fn channels_of_all(connections: &[Arc<OpenConnection>]) -> Vec<Value> {
+fn channels_of_all(management: &Management, connections: &[Arc<OpenConnection>]) -> Vec<Value> {
     let all = connections.iter().flat_map(|connection| {
         let channels = connection.channels().into_iter();
-        channels.map(|one| channel(connection, &one))
+        channels.map(|one| management.channel(connection, &one))
     });
     all.collect()
 }
@@ -149,7 +149,7 @@ async fn channels(
     caller: Caller,
     query: Query,
 ) -> Result<Response, Refusal> {
-    query.list(channels_of_all(&seen(&management, &caller)))
+    query.list(channels_of_all(&management, &seen(&management, &caller)))
 }
 
 async fn channels_in(
@@ -161,7 +161,7 @@ async fn channels_in(
     caller.vhost(&name)?;
     let mut all = seen(&management, &caller);
     all.retain(|connection| *connection.vhost == *name);
-    query.list(channels_of_all(&all))
+    query.list(channels_of_all(&management, &all))
 }
 
 async fn channels_of(
@@ -170,7 +170,10 @@ async fn channels_of(
     Path(name): Path<String>,
     query: Query,
 ) -> Result<Response, Refusal> {
-    query.list(channels_of_all(&[find(&management, &caller, &name)?]))
+    query.list(channels_of_all(
+        &management,
+        &[find(&management, &caller, &name)?],
+    ))
 }
 
 async fn one_channel(
@@ -185,7 +188,7 @@ async fn one_channel(
         let Some(found) = found else {
             continue;
         };
-        let mut described = channel(&connection, &found);
+        let mut described = management.channel(&connection, &found);
         let consumers = found.consumers();
         let consumers = consumers
             .iter()

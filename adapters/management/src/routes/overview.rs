@@ -1,8 +1,9 @@
 //! The broker as a whole.
 
 use crate::caller::Caller;
-use crate::describe::{Depth, NODE, message_stats};
+use crate::describe::{Depth, NODE};
 use crate::query::Query;
+use crate::rates::Subject;
 use crate::refusal::Refusal;
 use crate::server::{Listening, Management};
 use axum::extract::{Path, State};
@@ -10,7 +11,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// The RabbitMQ whose API this is. Tools look at it to know what they may ask.
@@ -54,14 +55,14 @@ async fn overview(
 ) -> Response {
     let hosts = caller.vhosts();
     let depth = hosts.iter().map(|host| management.depth_of(host));
-    let depth = depth.fold(Depth::default(), |sum, one| Depth {
-        ready: sum.ready + one.ready,
-        unacknowledged: sum.unacknowledged + one.unacknowledged,
-    });
-    let mut queue_totals = Map::new();
-    depth.write(&mut queue_totals);
+    let depth = depth.fold(Depth::default(), Depth::plus);
     let registry = management.amqp.registry();
-    let seen = registry.connections().into_iter();
+    let (traffic, churn) = (registry.traffic(), management.amqp.queue_churn());
+    let subject = Subject::Overview(caller.name.clone());
+    let (queue_totals, message_stats) = management.totals(subject, depth, traffic);
+    let open = registry.connections();
+    let open_channels = open.iter().map(|one| one.channels().len() as u64).sum();
+    let seen = open.iter();
     let seen = seen.filter(|connection| caller.is_monitor() || *connection.user == caller.name);
     let (mut connections, mut channels, mut consumers) = (0_u64, 0, 0);
     for connection in seen {
@@ -77,7 +78,7 @@ async fn overview(
     let opened = registry.opened_count();
     let mut answer = json!({
         "management_version": API_VERSION,
-        "rates_mode": "none",
+        "rates_mode": "basic",
         "sample_retention_policies": { "global": [], "basic": [], "detailed": [] },
         "exchange_types": exchange_kinds(),
         "product_version": management.version(),
@@ -88,10 +89,15 @@ async fn overview(
         "erlang_full_version": "none",
         "disable_stats": false,
         "enable_queue_totals": false,
-        "message_stats": message_stats(registry.traffic()),
+        "message_stats": message_stats,
         "churn_rates": {
             "connection_created": opened,
-            "connection_closed": opened.saturating_sub(connections),
+            "connection_closed": opened.saturating_sub(open.len() as u64),
+            "channel_created": traffic.channels,
+            "channel_closed": traffic.channels.saturating_sub(open_channels),
+            "queue_declared": churn.declared,
+            "queue_created": churn.created,
+            "queue_deleted": churn.deleted,
         },
         "queue_totals": queue_totals,
         "object_totals": {
@@ -139,7 +145,7 @@ impl Management {
             "disk_free_alarm": alarms.disk,
             "disk_free": store.disk_available,
             "disk_free_limit": disk_limit,
-            "rates_mode": "none",
+            "rates_mode": "basic",
             "partitions": [],
             "cluster_links": [],
             "config_files": [],

@@ -27,7 +27,7 @@ impl Management {
     fn vhost(&self, host: &VirtualHost) -> Value {
         let mut fields = Map::new();
         let note = self.amqp.accounts().note(host.name());
-        self.depth_of(host).write(&mut fields);
+        self.write_totals(host, &mut fields);
         let rest = json!({
             "name": &**host.name(),
             "description": note.description,

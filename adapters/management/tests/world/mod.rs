@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gantry_amqp::Server;
 use gantry_core::Broker;
-use gantry_core::model::SystemClock;
+use gantry_core::model::{Clock as _, ManualClock, SystemClock};
 use gantry_management::{Config, Listening, Management};
 use serde_json::Value;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,6 +17,8 @@ pub(crate) struct World {
     _directory: TempDir,
     _broker: Broker,
     pub(crate) server: Arc<Server>,
+    /// The endpoint's, and nobody else's.
+    pub(crate) clock: Arc<ManualClock>,
     address: SocketAddr,
 }
 
@@ -35,7 +37,8 @@ impl World {
         config.store.segment_bytes = 1 << 20;
         let broker = Broker::open(directory.path(), config, Arc::new(SystemClock)).unwrap();
         let settings = gantry_amqp::Config::default();
-        let server = Server::new(broker.anonymous(), settings, Arc::new(SystemClock));
+        let clock = Arc::new(ManualClock::at(SystemClock.now()));
+        let server = Server::new(broker.anonymous(), settings, clock.clone());
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = socket.local_addr().unwrap();
         let listening = vec![Listening {
@@ -50,6 +53,7 @@ impl World {
             _directory: directory,
             _broker: broker,
             server,
+            clock,
             address,
         }
     }
