@@ -14,6 +14,8 @@ pub enum Asked {
     ExchangeArgument,
     /// An argument of `basic.consume`.
     ConsumerArgument,
+    /// A setting of a policy.
+    PolicySetting,
     /// One of the client's capabilities.
     Capability,
     /// A method, or a flag of one.
@@ -30,6 +32,7 @@ impl Asked {
             Self::QueueArgument => "queue_argument",
             Self::ExchangeArgument => "exchange_argument",
             Self::ConsumerArgument => "consumer_argument",
+            Self::PolicySetting => "policy_setting",
             Self::Capability => "capability",
             Self::Method => "method",
             Self::Binding => "binding",
@@ -66,6 +69,18 @@ impl Asked {
                 "x-stream-match-unfiltered",
                 "x-stream-offset",
             ],
+            Self::PolicySetting => &[
+                "alternate-exchange",
+                "consumer-timeout",
+                "dead-letter-exchange",
+                "dead-letter-routing-key",
+                "delivery-limit",
+                "expires",
+                "max-length",
+                "max-length-bytes",
+                "message-ttl",
+                "overflow",
+            ],
             Self::Capability => &[
                 "authentication_failure_close",
                 "basic.nack",
@@ -98,6 +113,23 @@ pub const KNOWN: &[(Asked, &str)] = &[
     (Asked::QueueArgument, "x-stream-filter-size-bytes"),
     (Asked::QueueArgument, "x-stream-max-segment-size-bytes"),
     (Asked::ConsumerArgument, "x-cancel-on-ha-failover"),
+    (Asked::PolicySetting, "dead-letter-strategy"),
+    (Asked::PolicySetting, "ha-mode"),
+    (Asked::PolicySetting, "ha-params"),
+    (Asked::PolicySetting, "ha-promote-on-failure"),
+    (Asked::PolicySetting, "ha-promote-on-shutdown"),
+    (Asked::PolicySetting, "ha-sync-batch-size"),
+    (Asked::PolicySetting, "ha-sync-mode"),
+    (Asked::PolicySetting, "initial-cluster-size"),
+    (Asked::PolicySetting, "max-age"),
+    (Asked::PolicySetting, "max-in-memory-bytes"),
+    (Asked::PolicySetting, "max-in-memory-length"),
+    (Asked::PolicySetting, "queue-leader-locator"),
+    (Asked::PolicySetting, "queue-master-locator"),
+    (Asked::PolicySetting, "queue-mode"),
+    (Asked::PolicySetting, "queue-version"),
+    (Asked::PolicySetting, "stream-filter-size-bytes"),
+    (Asked::PolicySetting, "stream-max-segment-size-bytes"),
     (Asked::Method, ACCESS_REQUEST),
     (Asked::Method, NO_LOCAL),
     (Asked::Method, UPDATE_SECRET),
@@ -167,10 +199,14 @@ impl Ledger {
     /// Notes those of a table that have no effect.
     pub(crate) fn note_table(&self, asked: Asked, table: TableView<'_>) {
         for field in table.iter() {
-            let name = String::from_utf8_lossy(field.name);
-            if !asked.effective().contains(&&*name) {
-                self.note(asked, &name);
-            }
+            self.note_unless_effective(asked, &String::from_utf8_lossy(field.name));
+        }
+    }
+
+    /// Something was granted, which may have no effect.
+    pub(crate) fn note_unless_effective(&self, asked: Asked, name: &str) {
+        if !asked.effective().contains(&name) {
+            self.note(asked, name);
         }
     }
 

@@ -50,11 +50,12 @@ impl Server {
     #[must_use]
     pub fn new(client: Client, config: Config, clock: Arc<dyn Clock>) -> Arc<Self> {
         client.set_queue_protocol(Arc::new(AmqpQueueProtocol::new(client.clone())));
+        let ledger = Arc::new(Ledger::of(config.ignored_names_max));
         Arc::new(Self {
             settings: config.settings(),
             accounts: Accounts::open(client.clone(), &config),
-            parameters: Parameters::new(client.clone(), &config),
-            ledger: Arc::new(Ledger::of(config.ignored_names_max)),
+            parameters: Parameters::new(client.clone(), Arc::clone(&ledger), &config),
+            ledger,
             clock,
             config,
             replies: Arc::default(),

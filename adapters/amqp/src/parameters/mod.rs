@@ -15,6 +15,7 @@ pub(crate) use limits::limits;
 pub use limits::vhost_limits;
 
 use crate::config::Config;
+use crate::ledger::{Asked, Ledger};
 use definition::checked;
 use gantry_core::Client;
 use gantry_core::vhosts::{AppliesTo, Policy, PolicyKind, VhostLimits, VirtualHost};
@@ -30,6 +31,8 @@ const NAMESPACE: &str = "amqp.global_parameters";
 #[derive(Debug)]
 pub struct Parameters {
     client: Client,
+    /// Where settings are noted that have no effect.
+    ledger: Arc<Ledger>,
     /// Most policies and global parameters.
     count_max: usize,
     /// Most bytes of one.
@@ -39,9 +42,10 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    pub(crate) fn new(client: Client, config: &Config) -> Self {
+    pub(crate) fn new(client: Client, ledger: Arc<Ledger>, config: &Config) -> Self {
         Self {
             client,
+            ledger,
             count_max: config.parameters_max,
             bytes_max: config.parameter_bytes_max,
             making: Mutex::default(),
@@ -65,7 +69,13 @@ impl Parameters {
         let _making = self.making.lock();
         let known = host.policies(kind);
         self.check_room(bytes, known.iter().any(|(known, _)| **known == *name))?;
-        Ok(self.client.put_policy(host, kind, name, policy)?)
+        let settings: Vec<String> = policy.definition.keys().cloned().collect();
+        let is_new = self.client.put_policy(host, kind, name, policy)?;
+        for setting in settings {
+            let asked = Asked::PolicySetting;
+            self.ledger.note_unless_effective(asked, &setting);
+        }
+        Ok(is_new)
     }
 
     /// Takes a policy back; whether it was there.

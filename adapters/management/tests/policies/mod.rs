@@ -341,3 +341,16 @@ async fn definitions_carry_policies_parameters_and_limits() {
     assert_eq!(other.status("DELETE", "vhosts/w").await, 204);
     assert_eq!(other.get("policies").await.as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn settings_without_effect_are_counted() {
+    let world = World::new().await;
+    let definition = json!({ "ha-mode": "all", "max-length": 5 });
+    let policy = json!({ "pattern": "^q", "definition": definition });
+    assert_eq!(world.put("policies/%2F/p", policy).await, 201);
+    let rows = world.get("gantry/ignored").await;
+    let rows = rows.as_array().unwrap();
+    let of_policies = rows.iter().filter(|row| row["kind"] == "policy_setting");
+    let names: Vec<_> = of_policies.map(|row| &row["name"]).collect();
+    assert_eq!(names, [&json!("ha-mode")]);
+}
