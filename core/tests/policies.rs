@@ -288,3 +288,35 @@ fn what_is_no_pattern_is_refused_and_changes_nothing() {
     assert!(matches!(put, Err(TopologyError::Pattern(_))));
     assert!(host.host.policies(user).is_empty());
 }
+
+#[test]
+fn a_stream_keeps_what_the_lesser_of_argument_and_policy_says() {
+    let host = Host::new();
+    let declare = |name: &str, age: Option<&'static str>| {
+        let kind = ("x-queue-type", Argument::Text("stream".into()));
+        let age = age.map(|age| ("x-max-age", Argument::Text(age.into())));
+        let spec = QueueSpec {
+            is_durable: true,
+            arguments: [Some(kind), age].into_iter().flatten().collect(),
+            ..QueueSpec::default()
+        };
+        let made = host.client.declare_queue(&host.host, name, spec, None);
+        made.unwrap().0
+    };
+    let kept = |queue: &WorkQueue| {
+        let spec = queue.topic().spec();
+        let said = |name: &str| spec.attributes.get(name).cloned().unwrap_or_default();
+        ["retention.ms", "retention.bytes"].map(said)
+    };
+    let before = declare("q.before", Some("10s"));
+    assert_eq!(kept(&before), ["10000", "-1"]);
+    host.put("p", json!({ "max-age": "5s", "max-length-bytes": 1_000 }));
+    let after = declare("q.after", Some("1s"));
+    let plain = declare("q.plain", None);
+    assert_eq!(kept(&before), ["5000", "1000"], "at once");
+    assert_eq!(kept(&after), ["1000", "1000"]);
+    assert_eq!(kept(&plain), ["5000", "1000"]);
+    host.delete("p");
+    assert_eq!(kept(&before), ["10000", "-1"]);
+    assert_eq!(kept(&plain), ["-1", "-1"]);
+}

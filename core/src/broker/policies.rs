@@ -83,6 +83,7 @@ impl Client {
         let amendments = declared.amendments(&policies, self.shared.clock.now());
         self.keep([fact])?;
         self.keep_lives(host, &amendments)?;
+        self.keep_streams(&amendments)?;
         let changes_lives = amendments.iter().any(Amendment::changes_lives);
         let queues = declared.rule(policies, amendments);
         drop(declared);
@@ -94,6 +95,16 @@ impl Client {
         if changes_lives {
             // What comes after the answer is told by its time from what was there before.
             std::thread::sleep(CLOCK_TICK);
+        }
+        Ok(())
+    }
+
+    /// How long streams keep what they have is their topics' to say.
+    fn keep_streams(&self, amendments: &[Amendment]) -> Result<(), Error> {
+        for one in amendments {
+            if let Some(rules) = one.stream() {
+                self.alter_stream(one.queue.topic(), rules)?;
+            }
         }
         Ok(())
     }

@@ -87,6 +87,28 @@ impl Client {
         self.alter_attributes(name, changes)
     }
 
+    /// A stream keeps its messages as long as other rules say. What they do not say is as the
+    /// broker has it, where the topic was there before the stream; else it has no limit.
+    ///
+    /// # Errors
+    /// A failed store.
+    pub(super) fn alter_stream(&self, topic: &Topic, rules: StreamRules) -> Result<(), Error> {
+        let is_own = topic.rules().stream == Some(StreamTopic::Own);
+        let said = |limit: Option<u64>| {
+            let unsaid = is_own.then(|| UNLIMITED.to_owned());
+            limit.map(number).or(unsaid)
+        };
+        let changes = BTreeMap::from([
+            (RETENTION_MS.to_owned(), said(rules.age_ms_max)),
+            (RETENTION_BYTES.to_owned(), said(rules.bytes_max)),
+        ]);
+        match self.alter_attributes(topic.name(), changes) {
+            // Others may delete it.
+            Err(Error::TopicNotFound(_)) => Ok(()),
+            done => done,
+        }
+    }
+
     /// What a stream that is deleted leaves of its topic: nothing, unless it was there before.
     ///
     /// # Errors

@@ -8,9 +8,8 @@ use crate::model::{EXCHANGE, GroupName, StreamTopic, Timestamp, TopicName, Topic
 use crate::routing::{Binding, Destination, ExchangeKind, ExchangeSpec, Removed};
 use crate::state::Command;
 use crate::vhosts::{
-    DEFAULT_VHOST, Declared, DeleteOnly, Fact, Lives, QueueRules, QueueSpec, Settings,
-    TopologyError, VirtualHost, WorkQueue, exchange_topic, is_queue_topic, queue_topic,
-    spare_topic,
+    DEFAULT_VHOST, Declared, DeleteOnly, Fact, Lives, QueueRules, QueueSpec, TopologyError,
+    VirtualHost, WorkQueue, exchange_topic, is_queue_topic, queue_topic, spare_topic,
 };
 use crate::{Client, Error};
 use std::collections::HashSet;
@@ -227,7 +226,7 @@ impl Client {
         if let Some(limit) = limits.queues_reached(declared.queues.len()) {
             return Err(TopologyError::QueueLimit(limit));
         }
-        let rules = QueueRules::of(&spec.arguments, &Settings::new());
+        let rules = declared.rules_of(name, &spec);
         let stream = match rules.stream {
             Some(rules) => self.stream_topic(host.name(), name, rules)?,
             None => None,

@@ -4,7 +4,8 @@ use super::lives::Lives;
 use super::names::exchange_topic;
 use super::policies::Policies;
 use super::{
-    Fact, Policy, PolicyKind, QueueRules, QueueSpec, Ruling, TopologyError, VhostLimits, WorkQueue,
+    Fact, Policy, PolicyKind, QueueKind, QueueRules, QueueSpec, Ruling, StreamRules, TopologyError,
+    VhostLimits, WorkQueue,
 };
 use crate::leases::LeaseSession;
 use crate::model::{StreamTopic, Timestamp, TopicName};
@@ -56,6 +57,12 @@ impl Amendment {
     /// Whether messages are to live longer or shorter.
     pub(crate) fn changes_lives(&self) -> bool {
         self.queue.rules().lives != self.rules.lives
+    }
+
+    /// The other rules of a stream.
+    pub(crate) fn stream(&self) -> Option<StreamRules> {
+        let current = self.queue.rules().stream;
+        self.rules.stream.filter(|rules| current != Some(*rules))
     }
 }
 
@@ -350,6 +357,13 @@ impl Declared {
         let settings = self.policies.exchange(name).settings;
         let alternate = settings.get(ALTERNATE).and_then(serde_json::Value::as_str);
         self.router.rule_alternate(name, alternate.map(Arc::from));
+    }
+
+    /// Rules of a queue that is to be.
+    pub(crate) fn rules_of(&self, name: &str, spec: &QueueSpec) -> QueueRules {
+        let kind = QueueKind::of(&spec.arguments);
+        let settings = self.policies.queue(name, kind).settings;
+        QueueRules::of(&spec.arguments, &settings)
     }
 
     /// The same of a queue, in which messages were to live as long as `lives` says before.

@@ -39,7 +39,7 @@ pub struct QueueRules {
 /// How long a stream keeps its messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StreamRules {
-    /// `x-max-age`, in milliseconds; without, age does not matter.
+    /// `x-max-age` or the policies' `max-age`, in milliseconds; without, age does not matter.
     pub age_ms_max: Option<u64>,
     /// `x-max-length-bytes`; without, size does not matter.
     pub bytes_max: Option<u64>,
@@ -103,6 +103,13 @@ impl<'a> Said<'a> {
         let said = self.argument_number(name).into_iter().chain(setting);
         said.min()
     }
+
+    /// Of `x-name` and the policies' `name`, the lesser, in milliseconds.
+    fn age(&self, name: &str) -> Option<u64> {
+        let setting = self.setting(name).and_then(serde_json::Value::as_str);
+        let said = self.argument_text(name).into_iter().chain(setting);
+        said.filter_map(millis_of_age).min()
+    }
 }
 
 /// What arguments begin with that policies can say as well.
@@ -118,8 +125,8 @@ impl QueueRules {
         };
         if said.argument_text("x-queue-type") == Some("stream") {
             let stream = StreamRules {
-                age_ms_max: said.argument_text("x-max-age").and_then(millis_of_age),
-                bytes_max: said.argument_number("x-max-length-bytes"),
+                age_ms_max: said.age("x-max-age"),
+                bytes_max: said.number("x-max-length-bytes"),
             };
             return Self {
                 stream: Some(stream),

@@ -3,7 +3,7 @@
 
 use super::high_availability;
 use super::term::{term, terms};
-use gantry_core::vhosts::PolicyKind;
+use gantry_core::vhosts::{PolicyKind, millis_of_age};
 use serde_json::{Map, Value};
 
 /// What a setting's value is.
@@ -106,8 +106,6 @@ const OPERATORS: [&str; 7] = [
     "max-in-memory-length",
     "max-in-memory-bytes",
 ];
-/// Units of ages.
-const UNITS: [char; 6] = ['Y', 'M', 'D', 'h', 'm', 's'];
 
 /// # Errors
 /// What makes no sense, in RabbitMQ's words.
@@ -154,15 +152,8 @@ impl Form {
             Self::Text => value.is_string(),
             Self::OneOf(words) => value.as_str().is_some_and(|text| words.contains(&text)),
             Self::Version => matches!(value.as_u64(), Some(1 | 2)),
-            Self::Age => value.as_str().is_some_and(is_age),
+            Self::Age => value.as_str().and_then(millis_of_age).is_some(),
             Self::HighAvailability => true,
         }
     }
-}
-
-fn is_age(text: &str) -> bool {
-    let number = text.strip_suffix(UNITS);
-    number.is_some_and(|number| {
-        !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
-    })
 }
