@@ -130,6 +130,45 @@ async fn queues_are_declared_filled_emptied_and_deleted() {
 }
 
 #[tokio::test]
+async fn streams_are_described_and_not_emptied() {
+    let world = World::new().await;
+    let stream = json!({ "arguments": { "x-queue-type": "stream", "x-max-age": "7D" } });
+    assert_eq!(world.put("queues/%2F/s", stream.clone()).await, 201);
+    assert_eq!(world.put("queues/%2F/s", stream.clone()).await, 204);
+    let ageless = json!({ "arguments": { "x-queue-type": "stream" } });
+    assert_eq!(world.put("queues/%2F/s", ageless).await, 400);
+    let message = json!({
+        "properties": {},
+        "routing_key": "s",
+        "payload": "hello",
+        "payload_encoding": "string",
+    });
+    for _ in 0..3 {
+        let publish = "exchanges/%2F/amq.default/publish";
+        let answer = world.ask("POST", publish, message.clone()).await;
+        assert_eq!(answer.body, json!({ "routed": true }));
+    }
+    let described = world.get("queues/%2F/s").await;
+    let fields = ["type", "durable", "messages", "messages_ready", "consumers"];
+    let fields = fields.map(|name| described[name].clone());
+    let expected = [json!("stream"), json!(true), json!(3), json!(3), json!(0)];
+    assert_eq!(fields, expected);
+    assert_eq!(described["arguments"], stream["arguments"]);
+    let readers = described["readers"].as_object().unwrap();
+    assert_eq!(readers.values().collect::<Vec<_>>(), [0]);
+    let look = json!({ "count": 1, "ackmode": "ack_requeue_true", "encoding": "auto" });
+    let answer = world.ask("POST", "queues/%2F/s/get", look).await;
+    let expected = "basic.get not supported by stream queues queue 's' in vhost '/'";
+    let (status, reason) = error(&answer);
+    assert_eq!(status, 400);
+    assert!(reason.ends_with(expected), "{reason}");
+    assert_eq!(world.status("DELETE", "queues/%2F/s/contents").await, 400);
+    assert_eq!(world.get("queues/%2F/s").await["messages"], 3);
+    assert_eq!(world.status("DELETE", "queues/%2F/s").await, 204);
+    assert_eq!(world.status("GET", "queues/%2F/s").await, 404);
+}
+
+#[tokio::test]
 async fn bindings_have_keys_that_delete_them() {
     let world = World::new().await;
     assert_eq!(world.put("queues/%2F/q", json!({})).await, 201);

@@ -207,10 +207,8 @@ impl Consuming {
         if queue.rules().is_stream() {
             return self.consume_stream(method, queue);
         }
-        if self.is_limited && queue.rules().is_quorum {
-            let what = describe(&self.shared.host, Named::Queue(queue.name()));
-            let text = format!("{what} does not support global qos");
-            return Err(Fault::new(ReplyCode::NotImplemented, text));
+        if queue.rules().is_quorum {
+            self.check_global_limit(&queue)?;
         }
         let tag = self.new_tag(method)?;
         let priority = self.priority(method, &queue)?;
@@ -239,6 +237,17 @@ impl Consuming {
         if method.no_local {
             ledger.note(Asked::Method, NO_LOCAL);
         }
+    }
+
+    /// # Errors
+    /// The channel has a limit for all its consumers, which only classic queues know.
+    fn check_global_limit(&self, queue: &WorkQueue) -> Result<(), Fault> {
+        if !self.is_limited {
+            return Ok(());
+        }
+        let what = describe(&self.shared.host, Named::Queue(queue.name()));
+        let text = format!("{what} does not support global qos");
+        Err(Fault::new(ReplyCode::NotImplemented, text))
     }
 
     /// The way of a consumer's messages.

@@ -38,6 +38,7 @@ impl Consuming {
             let text = format!("consumer prefetch count is not set for '{what}'");
             return Err(Fault::new(ReplyCode::PreconditionFailed, text));
         }
+        self.check_global_limit(&queue)?;
         let slot = self.slot(&tag);
         let consumer = Arc::new(Consumer {
             session: self.session,

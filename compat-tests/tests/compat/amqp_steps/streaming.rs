@@ -349,6 +349,12 @@ fn step_34_a_consumer_needs_a_limit_and_acknowledges() {
     client.prefetch(2, 10, true);
     let refused = client.refused(2, consume(&stream, "t"));
     assert_eq!(refused, close(406, &reason, CONSUME));
+    let mut other = Client::with_channel(&broker);
+    other.prefetch(1, 10, false);
+    other.prefetch(1, 10, true);
+    other.send(1, consume(&stream, "t"));
+    let reason = format!("NOT_IMPLEMENTED - {what} does not support global qos");
+    assert_eq!(other.connection_close(), close(540, &reason, CONSUME));
     let careless = basic::Consume {
         no_ack: true,
         ..consume(&stream, "t")
