@@ -30,6 +30,7 @@ pub const LISTENERS: &[(&str, &str)] = &[
     ("remoting", "remoting.listen"),
     ("vip", "remoting.vip_listen"),
     ("management", "management.listen"),
+    ("openmessaging", "openmessaging.listen"),
     ("admin", "admin.listen"),
 ];
 /// Enough for any test: segments are allocated whole, a spare one ahead, and many servers run at

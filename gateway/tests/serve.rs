@@ -14,12 +14,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 
-const LISTENERS: [&str; 7] = [
+const LISTENERS: [&str; 8] = [
     "admin",
     "amqp",
     "kafka",
     "management",
     "namesrv",
+    "openmessaging",
     "remoting",
     "vip",
 ];
@@ -45,6 +46,7 @@ fn serve_command(home: &Path, settings: &[&str]) -> Command {
         "remoting.listen",
         "remoting.vip_listen",
         "management.listen",
+        "openmessaging.listen",
         "admin.listen",
     ] {
         command.arg("--set").arg(format!("{key}=127.0.0.1:0"));

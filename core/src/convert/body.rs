@@ -9,9 +9,11 @@ const ZSTD: i32 = 2;
 const ZLIB: i32 = 3;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// The body as the application made it, or as it stands with the name of the compression it does
-/// not come out of.
-pub(super) fn plain_body(message: &Message) -> Result<Cow<'_, Bytes>, String> {
+/// The body as the application made it.
+///
+/// # Errors
+/// The name of the compression it does not come out of.
+pub fn plain_body(message: &Message) -> Result<Cow<'_, Bytes>, String> {
     if !message.sys_flag.has(SysFlag::COMPRESSED) {
         return Ok(Cow::Borrowed(&message.body));
     }

@@ -18,5 +18,6 @@ mod from_record;
 #[cfg(test)]
 mod tests;
 
+pub use body::plain_body;
 pub use from_message::{fuzz_properties, push_message, record_of};
 pub use from_record::{message_of, message_of_view, tag_of};

@@ -1,5 +1,6 @@
 //! The nouns every protocol shares. Values only: nothing here opens a file or waits.
 
+mod key_hash;
 mod message;
 mod name;
 mod offset;
@@ -8,6 +9,7 @@ mod rules;
 mod time;
 mod topic;
 
+pub use key_hash::key_hash;
 pub use message::{Header, Message, Properties, PropertyError, Record, SysFlag};
 pub use name::{GroupName, NameError, TopicName};
 pub use offset::{OffsetRange, PhysicalOffset, QueueId, QueueOffset};

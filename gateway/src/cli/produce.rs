@@ -4,7 +4,7 @@ use super::wire::{Broker, Connection, check, topic_name};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use gantry_core::batch::{BatchBuilder, Codec, TimestampKind};
-use gantry_core::model::{Clock, Header, QueueOffset, Record, SystemClock};
+use gantry_core::model::{Clock, Header, QueueOffset, Record, SystemClock, key_hash};
 use kafka_protocol::messages::ProduceRequest;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use std::io::{BufRead, BufReader, Write, stdin, stdout};
@@ -169,52 +169,11 @@ impl Producer {
             return Ok(partition);
         }
         let turn = match &self.arguments.key {
-            Some(key) => usize::try_from(murmur2(key.as_bytes()) & 0x7fff_ffff)?,
+            Some(key) => usize::try_from(key_hash(key.as_bytes()) & 0x7fff_ffff)?,
             None => self.batches,
         };
         let place = turn.checked_rem(self.partitions.len());
         let partition = place.and_then(|place| self.partitions.get(place));
         partition.copied().context("the topic has no queue")
-    }
-}
-
-/// `org.apache.kafka.common.utils.Utils.murmur2`.
-fn murmur2(bytes: &[u8]) -> u32 {
-    const M: u32 = 0x5bd1_e995;
-    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-    let mut hash = 0x9747_b28c ^ length;
-    let (words, rest) = bytes.as_chunks::<4>();
-    for word in words {
-        let mut word = u32::from_le_bytes(*word).wrapping_mul(M);
-        word ^= word >> 24;
-        hash = hash.wrapping_mul(M) ^ word.wrapping_mul(M);
-    }
-    for (place, byte) in rest.iter().enumerate() {
-        hash ^= u32::from(*byte) << (8 * place);
-    }
-    if !rest.is_empty() {
-        hash = hash.wrapping_mul(M);
-    }
-    hash ^= hash >> 13;
-    hash = hash.wrapping_mul(M);
-    hash ^ (hash >> 15)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_hash_as_java_clients_do() {
-        let java = [
-            ("21", -973_932_308),
-            ("foobar", -790_332_482),
-            ("a-little-bit-long-string", -985_981_536),
-            ("a-little-bit-longer-string", -1_486_304_829),
-            ("abc", 479_470_107),
-        ];
-        for (key, hash) in java {
-            assert_eq!(murmur2(key.as_bytes()).cast_signed(), hash, "{key}");
-        }
     }
 }

@@ -39,6 +39,7 @@ pub(crate) struct Config {
     pub(crate) kafka: Kafka,
     pub(crate) amqp: Amqp,
     pub(crate) management: Management,
+    pub(crate) openmessaging: OpenMessaging,
     pub(crate) admin: Admin,
 }
 
@@ -161,6 +162,15 @@ pub(crate) struct Management {
     pub(crate) protocol: gantry_management::Config,
 }
 
+/// OpenMessaging over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct OpenMessaging {
+    pub(crate) listen: SocketAddr,
+    pub(crate) tls: crate::tls::Config,
+    pub(crate) protocol: gantry_openmessaging::Config,
+}
+
 /// What operators ask over HTTP: `/healthz` and `/metrics`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -196,6 +206,7 @@ impl Default for Config {
             kafka: Kafka::default(),
             amqp: Amqp::default(),
             management: Management::default(),
+            openmessaging: OpenMessaging::default(),
             admin: Admin::default(),
         }
     }
@@ -216,6 +227,16 @@ impl Default for Management {
         Self {
             listen: loopback(15_672),
             protocol: gantry_management::Config::default(),
+        }
+    }
+}
+
+impl Default for OpenMessaging {
+    fn default() -> Self {
+        Self {
+            listen: loopback(8080),
+            tls: crate::tls::Config::default(),
+            protocol: gantry_openmessaging::Config::default(),
         }
     }
 }

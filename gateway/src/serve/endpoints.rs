@@ -2,11 +2,14 @@
 
 use super::listeners::{Bound, Listeners};
 use crate::config::{Config, Role};
+use crate::http::HttpLimits;
 use crate::tls::Gate;
 use anyhow::{Context, Result};
-use gantry_core::Broker;
+use axum::Router;
 use gantry_core::model::{Clock, SystemClock};
+use gantry_core::{Broker, Client};
 use gantry_management::{Listening, Management};
+use gantry_openmessaging::OpenMessaging;
 use gantry_remoting::BrokerRole;
 use gantry_remoting::acl::Acl;
 use gantry_remoting::nameserver::{Advertised, KvTables, NameServer};
@@ -31,6 +34,7 @@ pub(crate) struct Gates {
     pub(crate) namesrv: Arc<Gate>,
     pub(crate) remoting: Arc<Gate>,
     pub(crate) amqp: Arc<Gate>,
+    pub(crate) openmessaging: Arc<Gate>,
 }
 
 /// What connections to the broker are served by, and how others hear of it.
@@ -41,6 +45,14 @@ pub(crate) struct BrokerEndpoints {
     pub(crate) registrar: Arc<Registrar>,
     pub(crate) kafka: Arc<gantry_kafka::Server>,
     pub(crate) amqp: Arc<gantry_amqp::Server>,
+    pub(crate) openmessaging: HttpEndpoint,
+}
+
+/// What HTTP connections are served by.
+#[derive(Clone, Debug)]
+pub(crate) struct HttpEndpoint {
+    pub(crate) limits: HttpLimits,
+    pub(crate) routes: Router,
 }
 
 impl Endpoints {
@@ -65,6 +77,7 @@ impl Endpoints {
                 namesrv: Arc::new(Gate::new("namesrv", &config.namesrv.tls)?),
                 remoting: Arc::new(Gate::new("remoting", &config.remoting.tls)?),
                 amqp: Arc::new(Gate::new("amqp", &config.amqp.tls)?),
+                openmessaging: Arc::new(Gate::of_http("openmessaging", &config.openmessaging.tls)?),
             },
         };
         if config.has(Role::Namesrv) {
@@ -150,13 +163,31 @@ impl BrokerEndpoints {
         );
         let amqp = config.amqp.protocol.clone();
         let amqp = gantry_amqp::Server::new(client.clone(), amqp, Arc::clone(clock));
+        let openmessaging = HttpEndpoint::openmessaging(config, client.clone(), Arc::clone(clock));
         Ok(Self {
             amqp,
+            openmessaging,
             store: store.clone(),
             remoting: BrokerRole::new(client, remoting, Arc::clone(clock)),
             registrar,
             kafka: gantry_kafka::Server::new(store.clone(), kafka)?,
         })
+    }
+}
+
+impl HttpEndpoint {
+    fn openmessaging(config: &Config, client: Client, clock: Arc<dyn Clock>) -> Self {
+        let protocol = &config.openmessaging.protocol;
+        Self {
+            limits: HttpLimits {
+                head_timeout_ms: protocol.head_timeout_ms,
+                head_bytes_max: protocol.head_bytes_max,
+                streams_max: protocol.streams_max,
+                drain_ms: config.connections.drain_ms,
+                ..HttpLimits::default()
+            },
+            routes: OpenMessaging::new(client, protocol.clone(), clock).routes(),
+        }
     }
 }
 

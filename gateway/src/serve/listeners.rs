@@ -19,6 +19,7 @@ pub(crate) enum Bound {
     Kafka,
     Amqp,
     Management,
+    OpenMessaging,
     Admin,
 }
 
@@ -32,6 +33,7 @@ impl Bound {
             Self::Kafka => "kafka",
             Self::Amqp => "amqp",
             Self::Management => "management",
+            Self::OpenMessaging => "openmessaging",
             Self::Admin => "admin",
         }
     }
@@ -62,6 +64,8 @@ impl Listeners {
             sockets.push((Bound::Amqp, bind("amqp.listen", config.amqp.listen)?));
             let management = bind("management.listen", config.management.listen)?;
             sockets.push((Bound::Management, management));
+            let openmessaging = bind("openmessaging.listen", config.openmessaging.listen)?;
+            sockets.push((Bound::OpenMessaging, openmessaging));
         }
         sockets.push((Bound::Admin, bind("admin.listen", config.admin.listen)?));
         Ok(Self { sockets })

@@ -12,6 +12,7 @@ use crate::admin::{self, Watched};
 use crate::config::{Config, Role};
 use crate::http::{self, HttpLimits};
 use anyhow::{Context, Result, bail};
+pub(crate) use endpoints::HttpEndpoint;
 use endpoints::{Endpoints, advertised_broker};
 use gantry_connection::Shutdown;
 use gantry_core::Broker;
@@ -75,6 +76,7 @@ fn check_exposure(config: &Config) -> Result<()> {
             config.remoting.vip_listen,
         ),
         (broker, "kafka.listen", config.kafka.listen),
+        (broker, "openmessaging.listen", config.openmessaging.listen),
         (true, "admin.listen", config.admin.listen),
     ];
     for (is_open, key, address) in open {
@@ -104,34 +106,23 @@ async fn run(
     for listener in listeners.into_tokio()? {
         match listener {
             (Bound::Admin, socket) => {
-                let watched = Watched {
-                    store: store.cloned(),
-                    namesrv: endpoints.namesrv.clone(),
-                    amqp: endpoints
-                        .broker
-                        .as_ref()
-                        .map(|broker| Arc::clone(&broker.amqp)),
-                };
-                let limits = HttpLimits {
-                    connections_max: config.admin.connections_max,
-                    head_timeout_ms: config.admin.head_timeout_ms,
-                };
-                let routes = admin::routes(watched);
-                accepting.spawn(http::serve(socket, Bound::Admin.name(), limits, routes));
+                let endpoint = admin_endpoint(config, store, &endpoints);
+                let shutdown = shutdown.clone();
+                accepting.spawn(http::serve(socket, Bound::Admin.name(), endpoint, shutdown));
             }
             (Bound::Management, socket) => {
                 if let Some(management) = endpoints.management(config, &bound) {
-                    let limits = HttpLimits {
-                        connections_max: config.management.protocol.connections_max,
-                        head_timeout_ms: config.management.protocol.head_timeout_ms,
+                    let protocol = &config.management.protocol;
+                    let endpoint = HttpEndpoint {
+                        limits: HttpLimits {
+                            connections_max: protocol.connections_max,
+                            head_timeout_ms: protocol.head_timeout_ms,
+                            ..HttpLimits::default()
+                        },
+                        routes: management.routes(),
                     };
-                    let routes = management.routes();
-                    accepting.spawn(http::serve(
-                        socket,
-                        Bound::Management.name(),
-                        limits,
-                        routes,
-                    ));
+                    let (name, shutdown) = (Bound::Management.name(), shutdown.clone());
+                    accepting.spawn(http::serve(socket, name, endpoint, shutdown));
                 }
             }
             listener => {
@@ -152,6 +143,25 @@ async fn run(
     accepting.shutdown().await;
     shutdown.request();
     workers.finish()
+}
+
+fn admin_endpoint(config: &Config, store: Option<&Broker>, endpoints: &Endpoints) -> HttpEndpoint {
+    let watched = Watched {
+        store: store.cloned(),
+        namesrv: endpoints.namesrv.clone(),
+        amqp: endpoints
+            .broker
+            .as_ref()
+            .map(|broker| Arc::clone(&broker.amqp)),
+    };
+    HttpEndpoint {
+        limits: HttpLimits {
+            connections_max: config.admin.connections_max,
+            head_timeout_ms: config.admin.head_timeout_ms,
+            ..HttpLimits::default()
+        },
+        routes: admin::routes(watched),
+    }
 }
 
 /// Starts what happens by the clock, and the registrations.

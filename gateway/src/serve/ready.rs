@@ -18,7 +18,7 @@ pub(crate) fn announce(bound: &[(Bound, SocketAddr)], file: Option<&Path>) -> Re
     let mut out = stdout().lock();
     for (bound, address) in bound {
         // Nobody may be reading, and that is no reason not to serve.
-        let _ = writeln!(out, "{:<11}{address}", bound.name());
+        let _ = writeln!(out, "{:<14}{address}", bound.name());
     }
     Ok(())
 }

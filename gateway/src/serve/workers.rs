@@ -4,6 +4,7 @@
 use super::endpoints::Endpoints;
 use super::listeners::Bound;
 use crate::config::Config;
+use crate::http;
 use crate::tls::{Admitted, Gate};
 use anyhow::{Context, Result, anyhow};
 use gantry_amqp::AmqpConnection;
@@ -232,9 +233,35 @@ async fn serve(
             let gate = &endpoints.gates.amqp;
             admit_and_run(gate, stream, (bound, peer), protocol, limits, shutdown).await;
         }
-        // Served where it is accepted.
-        (Bound::Admin | Bound::Management, _, _) => {}
-        (Bound::NameServer | Bound::Remoting | Bound::Vip | Bound::Kafka | Bound::Amqp, _, _) => {}
+        (Bound::OpenMessaging, _, Some(broker)) => {
+            let endpoint = &broker.openmessaging;
+            let patience = Duration::from_millis(limits.idle_ms);
+            let gate = &endpoints.gates.openmessaging;
+            let Some(admitted) = admit(gate, stream, (bound, peer), patience, shutdown).await
+            else {
+                return;
+            };
+            let closed = match admitted {
+                Admitted::Plain(stream) => http::converse(stream, peer, endpoint, shutdown).await,
+                Admitted::Secured(stream) => http::converse(stream, peer, endpoint, shutdown).await,
+            };
+            if let Err(error) = closed {
+                tracing::debug!(%peer, listener, error, "connection closed");
+            }
+        }
+        // Served where it is accepted, or not bound without its endpoint.
+        (
+            Bound::Admin
+            | Bound::Management
+            | Bound::NameServer
+            | Bound::Remoting
+            | Bound::Vip
+            | Bound::Kafka
+            | Bound::Amqp
+            | Bound::OpenMessaging,
+            _,
+            _,
+        ) => {}
     }
 }
 
@@ -249,18 +276,8 @@ async fn admit_and_run<P: Protocol>(
 ) {
     let listener = bound.name();
     let patience = Duration::from_millis(limits.idle_ms);
-    let admitted = tokio::select! {
-        biased;
-        admitted = gate.admit(stream, patience) => admitted,
-        () = shutdown.requested() => return,
-    };
-    let admitted = match admitted {
-        Ok(admitted) => admitted,
-        Err(error) => {
-            let error = format!("{error:#}");
-            tracing::debug!(%peer, listener, error, "connection not admitted");
-            return;
-        }
+    let Some(admitted) = admit(gate, stream, (bound, peer), patience, shutdown).await else {
+        return;
     };
     let protocol = protocol(&admitted);
     let closed = match admitted {
@@ -270,4 +287,24 @@ async fn admit_and_run<P: Protocol>(
         }
     };
     tracing::debug!(%peer, listener, %closed, "connection closed");
+}
+
+/// Lets a connection in; not when the gateway stops meanwhile.
+async fn admit(
+    gate: &Gate,
+    stream: tokio::net::TcpStream,
+    (bound, peer): (Bound, SocketAddr),
+    patience: Duration,
+    shutdown: &Shutdown,
+) -> Option<Admitted> {
+    let admitted = tokio::select! {
+        biased;
+        admitted = gate.admit(stream, patience) => admitted,
+        () = shutdown.requested() => return None,
+    };
+    let refused = |error: anyhow::Error| {
+        let error = format!("{error:#}");
+        tracing::debug!(%peer, listener = bound.name(), error, "connection not admitted");
+    };
+    admitted.map_err(refused).ok()
 }

@@ -75,6 +75,18 @@ impl Gate {
     /// # Errors
     /// A file cannot be read or does not hold what it should, or TLS is wanted without one.
     pub(crate) fn new(section: &str, config: &Config) -> Result<Self> {
+        Self::with_protocols(section, config, &[])
+    }
+
+    /// The same for HTTP, whose clients choose its version within the handshake (ALPN).
+    ///
+    /// # Errors
+    /// As [`Gate::new`].
+    pub(crate) fn of_http(section: &str, config: &Config) -> Result<Self> {
+        Self::with_protocols(section, config, &[b"h2", b"http/1.1"])
+    }
+
+    fn with_protocols(section: &str, config: &Config, protocols: &[&[u8]]) -> Result<Self> {
         let (certificate, key) = match (&config.certificate, &config.key) {
             _ if config.mode == Mode::Disabled => return Ok(Self { secured: None }),
             (Some(certificate), Some(key)) => (certificate, key),
@@ -83,7 +95,7 @@ impl Gate {
             (Some(_), None) => bail!("{section}.tls.key is not set"),
         };
         let secured = Secured {
-            acceptor: acceptor(section, config, certificate, key)?,
+            acceptor: acceptor(section, config, (certificate, key), protocols)?,
             takes_plaintext: config.mode == Mode::Permissive,
             handshakes: Semaphore::new(config.handshakes_max.clamp(1, Semaphore::MAX_PERMITS)),
             handshake_timeout: Duration::from_millis(config.handshake_timeout_ms),
@@ -122,7 +134,12 @@ impl Secured {
     }
 }
 
-fn acceptor(section: &str, config: &Config, certificate: &Path, key: &Path) -> Result<TlsAcceptor> {
+fn acceptor(
+    section: &str,
+    config: &Config,
+    (certificate, key): (&Path, &Path),
+    protocols: &[&[u8]],
+) -> Result<TlsAcceptor> {
     let chain = certificates(section, "certificate", certificate)?;
     let private = PrivateKeyDer::from_pem_file(key).with_context(|| named(section, "key", key))?;
     let provider = Arc::new(ring::default_provider());
@@ -151,7 +168,8 @@ fn acceptor(section: &str, config: &Config, certificate: &Path, key: &Path) -> R
         }
     };
     let made = builder.with_single_cert(chain, private);
-    let made = made.with_context(|| format!("{section}.tls: certificate and key"))?;
+    let mut made = made.with_context(|| format!("{section}.tls: certificate and key"))?;
+    made.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     Ok(TlsAcceptor::from(Arc::new(made)))
 }
 

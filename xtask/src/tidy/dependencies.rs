@@ -22,6 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("gantry-kafka", &["gantry-core", "gantry-connection"]),
     ("gantry-amqp", &["gantry-core", "gantry-connection"]),
+    ("gantry-openmessaging", &["gantry-core"]),
     // RabbitMQ's management of what AMQP's endpoint serves.
     (
         "gantry-management",
@@ -37,6 +38,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "gantry-kafka",
             "gantry-amqp",
             "gantry-management",
+            "gantry-openmessaging",
         ],
     ),
     ("mqload", &["gantry-remoting-protocol"]),

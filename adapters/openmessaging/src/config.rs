@@ -1,0 +1,70 @@
+//! The settings.
+
+use serde::{Deserialize, Serialize};
+
+/// What operators may set; filled by the gateway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Paths that take the specification's own requests.
+    pub paths: Vec<String>,
+    /// Longest time a client may take to send a request's head, and between two requests.
+    pub head_timeout_ms: u64,
+    /// Most bytes of a request's head.
+    pub head_bytes_max: usize,
+    /// Longest time a client may take to send a request's body.
+    pub body_timeout_ms: u64,
+    /// Longest message.
+    pub message_bytes_max: usize,
+    /// Longest body of a request that is not one message.
+    pub batch_bytes_max: usize,
+    /// Most messages of a batch, and receipts of one request.
+    pub batch_messages_max: usize,
+    /// Most messages one request may receive.
+    pub receive_messages_max: u32,
+    /// Most bytes of them, but always one message.
+    pub receive_bytes_max: usize,
+    /// Longest time a request waits for messages.
+    pub wait_ms_max: u64,
+    /// Requests that wait for messages at a time; further ones are answered at once.
+    pub waiting_max: usize,
+    /// Requests at a time; further ones are refused with 429.
+    pub requests_max: usize,
+    /// Requests of one HTTP/2 connection at a time.
+    pub streams_max: u32,
+    /// How long a received message is its consumer's when the request does not say.
+    pub invisible_ms: u64,
+    /// Longest time it may be.
+    pub invisible_ms_max: u64,
+    /// Times a message is handed out before it goes to the group's dead letters (`%DLQ%group`).
+    pub attempts_max: u32,
+    /// What 429 and 503 tell clients to wait (Retry-After), in seconds.
+    pub retry_after_s: u32,
+    /// Origins whose pages may call (CORS); `*` is all.
+    pub cors_origins: Vec<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            paths: vec!["/".to_owned(), "/oms".to_owned()],
+            head_timeout_ms: 10_000,
+            head_bytes_max: 64 << 10,
+            body_timeout_ms: 30_000,
+            message_bytes_max: 4 << 20,
+            batch_bytes_max: 16 << 20,
+            batch_messages_max: 1_024,
+            receive_messages_max: 256,
+            receive_bytes_max: 4 << 20,
+            wait_ms_max: 30_000,
+            waiting_max: 8_192,
+            requests_max: 16_384,
+            streams_max: 256,
+            invisible_ms: 30_000,
+            invisible_ms_max: 43_200_000,
+            attempts_max: 16,
+            retry_after_s: 1,
+            cors_origins: Vec::new(),
+        }
+    }
+}

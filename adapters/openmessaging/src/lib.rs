@@ -1,0 +1,21 @@
+//! OpenMessaging over HTTP (reference/openmessaging_http.md E.1 to E.5): the specification's own
+//! produce and pull, and resources for what it leaves out.
+//!
+//! It keeps no message: everything is a verb of core's client. It binds no port.
+
+mod config;
+mod error;
+mod head;
+mod headers;
+mod message;
+mod names;
+mod produce;
+mod receipt;
+mod receive;
+mod request;
+mod routes;
+mod server;
+mod status;
+
+pub use config::Config;
+pub use server::OpenMessaging;

@@ -1,0 +1,65 @@
+//! Names of destinations and consumers, in their namespace.
+
+use crate::error::Refusal;
+use crate::status::OmsStatus;
+use gantry_core::model::{GroupName, TopicName};
+
+/// Stands between a namespace and a name, as RocketMQ's clients and AMQP's virtual hosts have it.
+const SEPARATOR: char = '%';
+/// Where a group's dead letters are.
+const DEAD_LETTERS: &str = "%DLQ%";
+
+/// A name as it stands in core.
+fn full(namespace: Option<&str>, name: &str) -> Result<String, Refusal> {
+    match namespace {
+        None | Some("") => Ok(name.to_owned()),
+        Some(namespace) if namespace.contains(SEPARATOR) => {
+            let text = format!("namespace {namespace} has a {SEPARATOR}");
+            Err(Refusal::parameter(text))
+        }
+        Some(namespace) => Ok(format!("{namespace}{SEPARATOR}{name}")),
+    }
+}
+
+/// A topic that may be read: dead letters among them, other system topics not.
+pub(crate) fn source(namespace: Option<&str>, name: &str) -> Result<TopicName, Refusal> {
+    let topic = match name.strip_prefix(DEAD_LETTERS) {
+        Some(group) => format!("{DEAD_LETTERS}{}", full(namespace, group)?),
+        None => full(namespace, name)?,
+    };
+    let topic = TopicName::new(&topic).map_err(|error| Refusal::parameter(error.to_string()))?;
+    if topic.is_system() && !topic.as_str().starts_with(DEAD_LETTERS) {
+        let text = format!("{topic} is the broker's own");
+        return Err(Refusal::new(OmsStatus::Forbidden, text));
+    }
+    Ok(topic)
+}
+
+/// A topic that may be written to.
+pub(crate) fn destination(namespace: Option<&str>, name: &str) -> Result<TopicName, Refusal> {
+    let topic = source(namespace, name)?;
+    if topic.is_system() {
+        let text = format!("{topic} is the broker's own");
+        return Err(Refusal::new(OmsStatus::Forbidden, text));
+    }
+    Ok(topic)
+}
+
+/// A consumer: a group.
+pub(crate) fn consumer(namespace: Option<&str>, name: &str) -> Result<GroupName, Refusal> {
+    let group = full(namespace, name)?;
+    GroupName::new(&group).map_err(|error| Refusal::parameter(error.to_string()))
+}
+
+/// Where a group's dead letters go.
+pub(crate) fn dead_letters(group: &GroupName) -> Option<TopicName> {
+    TopicName::new(&format!("{DEAD_LETTERS}{group}")).ok()
+}
+
+/// A topic's name as a request of the namespace would say it.
+pub(crate) fn within<'a>(namespace: Option<&str>, topic: &'a str) -> &'a str {
+    let inner = namespace.and_then(|namespace| topic.strip_prefix(namespace));
+    inner
+        .and_then(|rest| rest.strip_prefix(SEPARATOR))
+        .unwrap_or(topic)
+}

@@ -1,0 +1,88 @@
+//! What every route needs of a request.
+
+use crate::error::Refusal;
+use crate::headers;
+use crate::server::OpenMessaging;
+use crate::status::OmsStatus;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+use bytes::Bytes;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+impl OpenMessaging {
+    /// A request's body, of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// It is longer, does not come in time, or ends early.
+    pub(crate) async fn body(&self, body: Body, limit: usize) -> Result<Bytes, Refusal> {
+        let patience = Duration::from_millis(self.config.body_timeout_ms);
+        let read = axum::body::to_bytes(body, limit);
+        let Ok(read) = tokio::time::timeout(patience, read).await else {
+            let text = "the body did not come in time";
+            return Err(Refusal::new(OmsStatus::RequestTimeout, text));
+        };
+        read.map_err(|error| {
+            let is_long = std::error::Error::source(&error)
+                .is_some_and(|source| source.to_string().contains("length limit"));
+            if is_long {
+                let text = format!("the body has more than {limit} bytes");
+                Refusal::new(OmsStatus::BodyTooLarge, text)
+            } else {
+                Refusal::new(OmsStatus::BadRequest, format!("the body: {error}"))
+            }
+        })
+    }
+}
+
+/// What a path names: `{name}`, in the namespace of the path or of the header.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) namespace: Option<String>,
+    /// Empty where the path has none.
+    pub(crate) name: String,
+}
+
+impl FromRequestParts<Arc<OpenMessaging>> for Place {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        server: &Arc<OpenMessaging>,
+    ) -> Result<Self, Refusal> {
+        let params = RawPathParams::from_request_parts(parts, server).await;
+        let params = params.map_err(|error| Refusal::parameter(error.to_string()))?;
+        let mut place = Self {
+            namespace: None,
+            name: String::new(),
+        };
+        for (key, value) in &params {
+            match key {
+                "namespace" => place.namespace = Some(value.to_owned()),
+                "name" => value.clone_into(&mut place.name),
+                _ => {}
+            }
+        }
+        if place.namespace.is_none() {
+            let named = headers::field(&parts.headers, &headers::NAMESPACE)?;
+            place.namespace = named.map(std::borrow::Cow::into_owned);
+        }
+        Ok(place)
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+impl<S: Sync> FromRequestParts<S> for Peer {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let none = || Refusal::new(OmsStatus::Server, "nobody knows who asks");
+        peer.map(|peer| Self(peer.0)).ok_or_else(none)
+    }
+}
