@@ -60,6 +60,10 @@ impl Refusal {
         self.status
     }
 
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// As it is told.
     pub(crate) fn problem(&self) -> Problem<'_> {
         Problem {

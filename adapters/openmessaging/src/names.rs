@@ -56,10 +56,10 @@ pub(crate) fn dead_letters(group: &GroupName) -> Option<TopicName> {
     TopicName::new(&format!("{DEAD_LETTERS}{group}")).ok()
 }
 
-/// A topic's name as a request of the namespace would say it.
-pub(crate) fn within<'a>(namespace: Option<&str>, topic: &'a str) -> &'a str {
-    let inner = namespace.and_then(|namespace| topic.strip_prefix(namespace));
-    inner
-        .and_then(|rest| rest.strip_prefix(SEPARATOR))
-        .unwrap_or(topic)
+/// A name as a request of the namespace says it; `None` when it is of another.
+pub(crate) fn within<'a>(namespace: Option<&str>, name: &'a str) -> Option<&'a str> {
+    match namespace {
+        None | Some("") => (!name.contains(SEPARATOR)).then_some(name),
+        Some(namespace) => name.strip_prefix(namespace)?.strip_prefix(SEPARATOR),
+    }
 }

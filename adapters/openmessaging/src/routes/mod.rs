@@ -1,23 +1,31 @@
 //! All routes, by what they are about.
 
+mod administration;
 mod admission;
 mod health;
+mod messages;
 mod oms;
+mod subscriptions;
 
 use crate::error::Refusal;
+use crate::produce::Sent;
 use crate::server::OpenMessaging;
 use crate::status::OmsStatus;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// All of them.
 pub(crate) fn all(server: &Arc<OpenMessaging>) -> Router {
     // Each resource stands in the namespace of a header, or of the path.
-    let resources = Router::new();
+    let resources = Router::new()
+        .merge(messages::routes())
+        .merge(subscriptions::routes())
+        .merge(administration::routes());
     let mut routes = Router::new()
         .merge(health::routes())
         .nest("/v1/namespaces/{namespace}", resources.clone())
@@ -40,4 +48,33 @@ fn none(text: &str, status: StatusCode) -> Response {
     Refusal::new(OmsStatus::BadRequest, text)
         .with(status)
         .into_response()
+}
+
+/// The answer to a message that was sent.
+fn created(sent: &Sent) -> Response {
+    let mut response = StatusCode::CREATED.into_response();
+    sent.write(response.headers_mut());
+    response
+}
+
+/// An answer in JSON.
+fn json(status: StatusCode, value: &impl Serialize) -> Response {
+    match serde_json::to_vec(value) {
+        Ok(body) => {
+            let mut response = (status, body).into_response();
+            let kind = HeaderValue::from_static("application/json");
+            response.headers_mut().insert(header::CONTENT_TYPE, kind);
+            response
+        }
+        Err(error) => Refusal::new(OmsStatus::Server, error.to_string()).into_response(),
+    }
+}
+
+/// A request's JSON.
+///
+/// # Errors
+/// What is wrong with it, and where.
+fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body)
+        .map_err(|error| Refusal::new(OmsStatus::BadRequest, format!("the JSON: {error}")))
 }
