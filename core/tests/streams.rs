@@ -143,16 +143,16 @@ fn a_topic_made_for_a_stream_keeps_what_the_stream_says_and_goes_with_it() {
 fn a_topic_that_is_there_stays_and_keeps_its_settings() {
     let host = Host::new();
     let mut spec = TopicSpec::with_queues(1);
-    let setting = ("retention.ms".to_owned(), "77".to_owned());
+    let setting = ("retention.ms".to_owned(), "7700000".to_owned());
     spec.attributes.extend([setting]);
     host.topic("t", spec.clone());
     host.produce("t", 2);
-    let stream = host.stream("t", &[("x-max-length-bytes", Value::Integer(9))]);
+    let stream = host.stream("t", &[("x-max-length-bytes", Value::Integer(9_000_000))]);
     assert_eq!(host.ready(&stream), 2);
     let rules = stream.topic().rules();
     assert_eq!(rules.stream, Some(StreamTopic::View));
-    assert_eq!(rules.kept_for, Some(KeptFor::Millis(77)));
-    assert_eq!(rules.queue_bytes_max, Some(9));
+    assert_eq!(rules.kept_for, Some(KeptFor::Millis(7_700_000)));
+    assert_eq!(rules.queue_bytes_max, Some(9_000_000));
     // It is an exchange of its name as before.
     assert!(host.client.find_exchange(&host.host, "t").is_some());
 
