@@ -111,6 +111,15 @@ impl Server {
         &self.registry
     }
 
+    /// How long an acknowledgement of a queue's messages may take, in milliseconds; 0 is for ever.
+    #[must_use]
+    pub fn consumer_timeout_ms(&self, vhost: &str, queue: &str) -> u64 {
+        let host = self.client.virtual_host(vhost);
+        let queue = host.and_then(|host| host.queue(queue));
+        let own = queue.and_then(|queue| queue.rules().consumer_timeout_ms);
+        own.unwrap_or(self.config.consumer_timeout_ms)
+    }
+
     /// Queues that came and went.
     #[must_use]
     pub fn queue_churn(&self) -> QueueChurn {

@@ -205,7 +205,7 @@ impl Management {
             for channel in connection.channels() {
                 let consumers = channel.consumers().into_iter();
                 let meant = consumers.filter(|consumer| is_meant(&connection, consumer));
-                all.extend(meant.map(|one| consumer(&connection, &channel, &one)));
+                all.extend(meant.map(|one| self.consumer(&connection, &channel, &one)));
             }
         }
         all
@@ -353,6 +353,7 @@ impl Management {
             "global_prefetch_count": channel.global_prefetch(),
             "message_stats": message_stats(&measured),
             "messages_unacknowledged": channel.unacknowledged(),
+        "messages_unconfirmed": channel.unconfirmed(),
             "name": channel_name(connection, channel),
             "node": NODE,
             "number": channel.number,
@@ -371,33 +372,37 @@ pub(crate) fn channel_name(connection: &OpenConnection, channel: &OpenChannel) -
     format!("{} ({})", connection.name(), channel.number)
 }
 
-/// A consumer.
-pub(crate) fn consumer(
-    connection: &OpenConnection,
-    channel: &OpenChannel,
-    consumer: &OpenConsumer,
-) -> Value {
-    let arguments = match consumer.priority {
-        0 => json!({}),
-        priority => json!({ "x-priority": priority }),
-    };
-    json!({
-        "arguments": arguments,
-        "ack_required": !consumer.is_unacknowledged,
-        "active": true,
-        "activity_status": "up",
-        "channel_details": {
-            "connection_name": connection.name(),
-            "name": channel_name(connection, channel),
-            "node": NODE,
-            "number": channel.number,
-            "peer_host": connection.peer.ip().to_string(),
-            "peer_port": connection.peer.port(),
-            "user": &*connection.user,
-        },
-        "consumer_tag": consumer.tag,
-        "exclusive": consumer.is_exclusive,
-        "prefetch_count": consumer.prefetch.unwrap_or(0),
-        "queue": { "name": &*consumer.queue, "vhost": &*connection.vhost },
-    })
+impl Management {
+    /// A consumer.
+    pub(crate) fn consumer(
+        &self,
+        connection: &OpenConnection,
+        channel: &OpenChannel,
+        consumer: &OpenConsumer,
+    ) -> Value {
+        let arguments = match consumer.priority {
+            0 => json!({}),
+            priority => json!({ "x-priority": priority }),
+        };
+        json!({
+            "arguments": arguments,
+            "ack_required": !consumer.is_unacknowledged,
+            "active": true,
+            "activity_status": "up",
+            "channel_details": {
+                "connection_name": connection.name(),
+                "name": channel_name(connection, channel),
+                "node": NODE,
+                "number": channel.number,
+                "peer_host": connection.peer.ip().to_string(),
+                "peer_port": connection.peer.port(),
+                "user": &*connection.user,
+            },
+            "consumer_tag": consumer.tag,
+            "consumer_timeout": self.amqp.consumer_timeout_ms(&connection.vhost, &consumer.queue),
+            "exclusive": consumer.is_exclusive,
+            "prefetch_count": consumer.prefetch.unwrap_or(0),
+            "queue": { "name": &*consumer.queue, "vhost": &*connection.vhost },
+        })
+    }
 }

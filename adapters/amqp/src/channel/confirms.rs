@@ -45,6 +45,11 @@ impl Outcomes {
         self.0.retain(|run| run.channel != channel);
     }
 
+    /// Up to which message each channel has heard once they are told.
+    pub(crate) fn answered(&self) -> impl Iterator<Item = (u16, u64)> {
+        self.0.iter().map(|run| (run.channel, run.last))
+    }
+
     /// Tells them. What was published before on their channels must have been told.
     pub(crate) fn write(&self, out: &mut BytesMut) {
         for run in &self.0 {

@@ -85,6 +85,7 @@ impl Channel {
         let tag = match &mut self.mode {
             Mode::Confirming { last } => {
                 *last += 1;
+                self.seat.note_last(*last);
                 Some(*last)
             }
             _ => None,
@@ -131,6 +132,11 @@ impl Channel {
         self.note_deliveries();
         self.consuming
             .settle(std::mem::take(&mut self.acknowledged))
+    }
+
+    /// The publisher has heard of everything up to a message.
+    pub(crate) fn note_answered(&self, tag: u64) {
+        self.seat.note_answered(tag);
     }
 
     /// Messages were sent, or it was heard of them.

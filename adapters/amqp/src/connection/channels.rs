@@ -304,8 +304,17 @@ impl Channels {
     ) {
         if receipt.is_none() && self.waiting.is_empty() {
             answer.write(out.head());
+            self.note_answered(&answer);
         } else {
             self.waiting.put(answer, receipt);
+        }
+    }
+
+    fn note_answered(&self, answer: &Answer) {
+        for (number, tag) in answer.answered() {
+            if let Some(Slot::Open(open)) = self.by_number.get(&number) {
+                open.note_answered(tag);
+            }
         }
     }
 
@@ -362,7 +371,10 @@ impl Channels {
         context: &mut Context<'_>,
         out: &mut Outgoing,
     ) -> Result<(), Failure> {
-        if let Err((channel, error)) = self.waiting.poll(context, out.head()) {
+        let mut given = Vec::new();
+        let waited = self.waiting.poll(context, (out.head(), &mut given));
+        given.iter().for_each(|answer| self.note_answered(answer));
+        if let Err((channel, error)) = waited {
             self.fail(channel, error.into(), COMMIT, out)?;
         }
         if self.letters.is_empty() {

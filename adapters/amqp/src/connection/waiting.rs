@@ -30,6 +30,17 @@ impl Answer {
     }
 }
 
+impl Answer {
+    /// Up to which message channels have heard with it.
+    pub(super) fn answered(&self) -> impl Iterator<Item = (u16, u64)> {
+        let outcomes = match self {
+            Self::Outcomes(outcomes) => Some(outcomes),
+            Self::Committed(_) => None,
+        };
+        outcomes.into_iter().flat_map(Outcomes::answered)
+    }
+}
+
 /// All that wait.
 #[derive(Default)]
 pub(super) struct Waiting(VecDeque<(Answer, Option<Durable>)>);
@@ -64,14 +75,14 @@ impl Waiting {
         }
     }
 
-    /// Writes the answers that can be given.
+    /// Writes the answers that can be given, and notes those that were.
     ///
     /// # Errors
     /// A transaction failed, whose channel cannot go on; to be called again.
     pub(super) fn poll(
         &mut self,
         context: &mut Context<'_>,
-        out: &mut BytesMut,
+        (out, given): (&mut BytesMut, &mut Vec<Answer>),
     ) -> Result<(), NotCommitted> {
         while let Some((answer, durable)) = self.0.front_mut() {
             let kept = match durable {
@@ -93,7 +104,10 @@ impl Waiting {
             let answered = self.0.pop_front();
             match (failed, answered) {
                 (Some(failed), _) => return Err(failed),
-                (None, Some((answer, _))) => answer.write(out),
+                (None, Some((answer, _))) => {
+                    answer.write(out);
+                    given.push(answer);
+                }
                 (None, None) => {}
             }
         }

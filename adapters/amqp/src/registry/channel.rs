@@ -73,6 +73,9 @@ pub struct OpenChannel {
     prefetch: AtomicU32,
     global_prefetch: AtomicU32,
     mode: AtomicU8,
+    /// The last message that has a number for its confirm, and the last one that was confirmed.
+    last: AtomicU64,
+    answered: AtomicU64,
     published: AtomicU64,
     delivered: AtomicU64,
     acknowledged: AtomicU64,
@@ -95,6 +98,13 @@ impl OpenChannel {
     #[must_use]
     pub fn unacknowledged(&self) -> u64 {
         self.unacknowledged.load(Ordering::Relaxed)
+    }
+
+    /// Messages whose publisher has not heard yet what became of them.
+    #[must_use]
+    pub fn unconfirmed(&self) -> u64 {
+        let answered = self.answered.load(Ordering::Relaxed);
+        self.last.load(Ordering::Relaxed).saturating_sub(answered)
     }
 
     /// Most unacknowledged messages of each of its next consumers; 0 is no limit.
@@ -166,6 +176,14 @@ impl Seat {
         channel
             .unacknowledged
             .store(unacknowledged, Ordering::Relaxed);
+    }
+
+    pub(crate) fn note_last(&self, tag: u64) {
+        self.channel.last.store(tag, Ordering::Relaxed);
+    }
+
+    pub(crate) fn note_answered(&self, tag: u64) {
+        self.channel.answered.store(tag, Ordering::Relaxed);
     }
 
     pub(crate) fn note_mode(&self, mode: ChannelMode) {

@@ -282,6 +282,9 @@ async fn publishers_wait_while_memory_is_short_and_then_go_on() {
         let confirmed = peer.hear().await;
         assert!(matches!(confirmed, ServerMethod::BasicAck(_)));
         assert!(!open[0].is_blocked());
+        let channel = &open[0].channels()[0];
+        assert_eq!(channel.traffic().published, 1);
+        assert_eq!(channel.unconfirmed(), 0);
     })
     .await;
 }

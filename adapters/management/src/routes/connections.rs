@@ -192,7 +192,7 @@ async fn one_channel(
         let consumers = found.consumers();
         let consumers = consumers
             .iter()
-            .map(|one| crate::describe::consumer(&connection, &found, one));
+            .map(|one| management.consumer(&connection, &found, one));
         if let Value::Object(fields) = &mut described {
             fields.insert("consumer_details".to_owned(), consumers.collect());
         }
