@@ -38,6 +38,10 @@ pub struct Config {
     pub invisible_ms_max: u64,
     /// Times a message is handed out before it goes to the group's dead letters (`%DLQ%group`).
     pub attempts_max: u32,
+    /// How long a message is not sent again whose producer names its id; 0 is not at all.
+    pub dedup_window_ms: u64,
+    /// Ids that are remembered for it.
+    pub dedup_ids_max: usize,
     /// What 429 and 503 tell clients to wait (Retry-After), in seconds.
     pub retry_after_s: u32,
     /// Origins whose pages may call (CORS); `*` is all.
@@ -63,6 +67,8 @@ impl Default for Config {
             invisible_ms: 30_000,
             invisible_ms_max: 43_200_000,
             attempts_max: 16,
+            dedup_window_ms: 300_000,
+            dedup_ids_max: 100_000,
             retry_after_s: 1,
             cors_origins: Vec::new(),
         }

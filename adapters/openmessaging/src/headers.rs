@@ -25,6 +25,7 @@ pub(crate) const FILTER_TYPE: HeaderName = HeaderName::from_static("x-oms-filter
 pub(crate) const OFFSET: HeaderName = HeaderName::from_static("x-oms-offset");
 pub(crate) const PARTITION: HeaderName = HeaderName::from_static("x-oms-partition");
 pub(crate) const RECALL: HeaderName = HeaderName::from_static("x-oms-recallhandle");
+pub(crate) const DUPLICATE: HeaderName = HeaderName::from_static("x-oms-duplicate");
 pub(crate) const PROPERTIES: HeaderName = HeaderName::from_static("x-oms-properties");
 pub(crate) const MESSAGE_ID: HeaderName = HeaderName::from_static("x-oms-h-messageid");
 pub(crate) const STORED_AT: HeaderName = HeaderName::from_static("x-oms-h-storetimestamp");

@@ -16,6 +16,7 @@ mod request;
 mod routes;
 mod server;
 mod status;
+mod window;
 
 pub use config::Config;
 pub use server::OpenMessaging;

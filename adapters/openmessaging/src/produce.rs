@@ -4,12 +4,15 @@ use crate::error::Refusal;
 use crate::head::Head;
 use crate::headers;
 use crate::server::OpenMessaging;
-use axum::http::HeaderMap;
+use crate::status::OmsStatus;
+use crate::window::{Claim, Claimed};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use gantry_core::model::{QueueId, Timestamp, TopicName, key_hash};
-use gantry_core::{Durability, Error, Payload, ProduceItem, Receipt, Topic};
+use gantry_core::model::{QueueId, Timestamp, TopicName, key_hash, property};
+use gantry_core::record::RecordView;
+use gantry_core::{Durability, Error, MessageView, Payload, ProduceItem, Receipt, Topic};
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,6 +30,9 @@ pub(crate) struct Sent {
     /// Takes back a message that waits for its time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) recall_handle: Option<String>,
+    /// It had been sent before, and was not appended again.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) duplicate: bool,
 }
 
 impl Sent {
@@ -42,6 +48,10 @@ impl Sent {
         }
         if let Some(handle) = self.recall_handle.as_deref().and_then(headers::encoded) {
             fields.insert(headers::RECALL, handle);
+        }
+        if self.duplicate {
+            let yes = HeaderValue::from_static("true");
+            fields.insert(headers::DUPLICATE, yes);
         }
     }
 }
@@ -63,12 +73,17 @@ pub(crate) fn read_recall_handle(handle: &str) -> Option<(String, String, Timest
     Some((topic.to_owned(), id.to_owned(), due))
 }
 
-/// What is to be sent.
+/// A message whose record is staged.
 #[derive(Debug)]
-struct Staged {
+struct Staged<'a> {
     id: String,
     queue: QueueId,
+    /// Of an id that its producer gave.
+    claimed: Option<Claimed<'a>>,
 }
+
+/// What a message becomes: a record, or where it went when it had been sent before.
+type Stage<'a> = Result<(Staged<'a>, ProduceItem), Sent>;
 
 impl OpenMessaging {
     /// Appends messages to a topic with one write, each with its own outcome; those without key
@@ -84,17 +99,18 @@ impl OpenMessaging {
         let mut items = Vec::with_capacity(messages.len());
         let mut staged = Vec::with_capacity(messages.len());
         for message in messages {
-            let stage = || {
-                let (head, body) = message?;
-                let (staged, item) = self.stage(topic, shared, &head, body, peer)?;
-                let wanted = head.wanted_durability()?;
-                Ok((staged, item, wanted))
-            };
-            staged.push(stage().map(|(staged, item, wanted)| {
-                durability = stronger(durability, wanted);
-                items.push(item);
-                staged
-            }));
+            let stage = message.and_then(|(head, body)| {
+                durability = stronger(durability, head.wanted_durability()?);
+                self.stage(topic, shared, &head, body, peer)
+            });
+            staged.push(match stage {
+                Ok(Ok((new, item))) => {
+                    items.push(item);
+                    Ok(new)
+                }
+                Ok(Err(sent)) => Err(Ok(sent)),
+                Err(refusal) => Err(Err(refusal)),
+            });
         }
         let mut receipts = self.client.produce(items, durability).into_iter();
         let mut outcomes = Vec::with_capacity(staged.len());
@@ -104,26 +120,33 @@ impl OpenMessaging {
                     Some(receipt) => self.sent(topic, staged, receipt).await,
                     None => Err(Error::Internal("a message has no outcome".to_owned()).into()),
                 },
-                Err(refusal) => Err(refusal),
+                Err(outcome) => outcome,
             });
         }
         outcomes
     }
 
-    fn stage(
-        &self,
+    fn stage<'a>(
+        &'a self,
         topic: &Arc<Topic>,
         shared: QueueId,
         head: &Head<'_>,
         body: Bytes,
         peer: SocketAddr,
-    ) -> Result<(Staged, ProduceItem), Refusal> {
+    ) -> Result<Stage<'a>, Refusal> {
         let (size, limit) = (body.len(), self.config.message_bytes_max);
         if size > limit {
             return Err(Error::MessageTooLarge { size, limit }.into());
         }
         let id = head.message_id.as_deref();
         let id = id.map_or_else(|| self.next_id(), str::to_owned);
+        let claimed = match &head.message_id {
+            Some(id) if self.config.dedup_window_ms > 0 => match self.claim(topic, id)? {
+                Ok(claimed) => Some(claimed),
+                Err(sent) => return Ok(Err(sent)),
+            },
+            _ => None,
+        };
         let queue = queue_of(topic, head)?.unwrap_or(shared);
         let message = head.to_message(&id, body, (peer, self.clock.now()))?;
         let item = ProduceItem {
@@ -132,25 +155,74 @@ impl OpenMessaging {
             payload: Payload::Message(message),
             also: Vec::new(),
         };
-        Ok((Staged { id, queue }, item))
+        let staged = Staged { id, queue, claimed };
+        Ok(Ok((staged, item)))
+    }
+
+    /// Claims an id; where its message went when it has been sent. Until the window is as old as
+    /// it is long, the log is asked as well.
+    fn claim(&self, topic: &Topic, id: &str) -> Result<Result<Claimed<'_>, Sent>, Refusal> {
+        let now = self.clock.now();
+        let before = |sent| Sent {
+            duplicate: true,
+            ..sent
+        };
+        let claimed = match self.window.claim(topic.name(), id, now) {
+            Claim::New(claimed) => claimed,
+            Claim::Sent(sent) => return Ok(Err(before(sent))),
+            Claim::Sending => {
+                let text = format!("a message of the id {id} is being sent");
+                return Err(Refusal::new(OmsStatus::BadRequest, text).with(StatusCode::CONFLICT));
+            }
+        };
+        if self.window.reaches_before_start(now) {
+            let times = self.window.begin(now)..Timestamp::from_millis(i64::MAX);
+            let name = topic.name().as_str();
+            let mut found = self.client.query_key(name, id, &times, 1).into_iter();
+            let found = found.find_map(|view| kept(&view, id));
+            if let Some(sent) = found {
+                claimed.done(&sent);
+                return Ok(Err(before(sent)));
+            }
+        }
+        Ok(Ok(claimed))
     }
 
     async fn sent(
         &self,
         topic: &Topic,
-        staged: Staged,
+        staged: Staged<'_>,
         receipt: Result<Receipt, Error>,
     ) -> Result<Sent, Refusal> {
         let receipt = receipt?.durable().await?;
         let due = receipt.due;
-        Ok(Sent {
+        let sent = Sent {
+            duplicate: false,
             partition: staged.queue.get(),
             offset: due.is_none().then(|| receipt.base_offset.get()),
             store_timestamp: receipt.stored_at.millis(),
             recall_handle: due.map(|due| recall_handle(topic.name(), &staged.id, due)),
             message_id: staged.id,
-        })
+        };
+        if let Some(claimed) = staged.claimed {
+            claimed.done(&sent);
+        }
+        Ok(sent)
     }
+}
+
+/// Where a message went that the log has, when `id` is its own.
+fn kept(view: &MessageView, id: &str) -> Option<Sent> {
+    let record = RecordView::parse(&view.bytes).ok()?;
+    let properties = record.properties();
+    (properties.value(property::UNIQ_KEY) == Some(id)).then(|| Sent {
+        message_id: id.to_owned(),
+        partition: record.queue().get(),
+        offset: Some(view.offset.get()),
+        store_timestamp: record.stored_at().millis(),
+        recall_handle: None,
+        duplicate: true,
+    })
 }
 
 /// The queue a message asks for, or that its key is of as for Kafka's producers.

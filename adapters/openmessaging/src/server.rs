@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::error::Refusal;
 use crate::routes;
+use crate::window::Window;
 use axum::Router;
 use gantry_core::model::{Clock, TopicName};
 use gantry_core::{Client, Error, Topic};
@@ -21,6 +22,8 @@ pub struct OpenMessaging {
     pub(crate) waiting: Semaphore,
     /// Requests that may be served.
     pub(crate) requests: Arc<Semaphore>,
+    /// What was sent lately.
+    pub(crate) window: Window,
     turn: AtomicU32,
     /// What ids of this run begin with, and the next one's number.
     ids: (String, AtomicU64),
@@ -40,6 +43,7 @@ impl OpenMessaging {
             requests: Arc::new(Semaphore::new(
                 config.requests_max.min(Semaphore::MAX_PERMITS),
             )),
+            window: Window::new(config.dedup_ids_max, config.dedup_window_ms, clock.now()),
             turn: AtomicU32::new(0),
             ids: (prefix, AtomicU64::new(0)),
             client,

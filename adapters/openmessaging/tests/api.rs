@@ -504,3 +504,54 @@ async fn over_its_limit_a_request_is_told_when_to_come_back() {
     let preflight = api.ask("OPTIONS", "/", &preflight, "").await;
     assert_eq!(preflight.status, 204);
 }
+
+#[tokio::test]
+async fn a_message_of_a_known_id_is_not_sent_again() {
+    let api = Api::new(Config::default());
+    let id = ("x-oms-h-messageId", "once");
+    let first = api.produce(&[id], "x").await;
+    let again = api.produce(&[id], "x").await;
+    assert_eq!(again.statuses(), (200, "1200"));
+    assert_eq!(again.field("x-oms-offset"), first.field("x-oms-offset"));
+    assert_eq!(
+        (
+            first.field("x-oms-duplicate"),
+            again.field("x-oms-duplicate")
+        ),
+        (None, Some("true"))
+    );
+    let other = ("x-oms-h-messageId", "other");
+    assert_eq!(
+        api.produce(&[other], "x").await.field("x-oms-offset"),
+        Some("1")
+    );
+    // Another start finds it in the log.
+    let server = OpenMessaging::new(
+        api.broker.anonymous(),
+        Config::default(),
+        Arc::new(SystemClock),
+    );
+    let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 4711));
+    let restarted = Api {
+        routes: server.routes().layer(Extension(ConnectInfo(peer))),
+        ..api
+    };
+    let key = [("Idempotency-Key", "once")];
+    let kept = restarted
+        .ask("POST", "/v1/destinations/t/messages", &key, "x")
+        .await;
+    assert_eq!(
+        (kept.status, kept.field("x-oms-duplicate")),
+        (201, Some("true"))
+    );
+    assert_eq!(kept.field("x-oms-offset"), Some("0"));
+    // What failed may be sent again.
+    let wrong = restarted
+        .produce(&[("x-oms-h-messageId", "late"), ("x-oms-p-a", "")], "x")
+        .await;
+    assert_eq!(wrong.status, 400);
+    let right = restarted
+        .produce(&[("x-oms-h-messageId", "late")], "x")
+        .await;
+    assert_eq!((right.status, right.field("x-oms-duplicate")), (200, None));
+}
