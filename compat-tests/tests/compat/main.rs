@@ -34,6 +34,7 @@ mod mqadmin;
 mod mqload;
 mod name_servers;
 mod one_offset;
+mod openmessaging;
 mod rabbitmqadmin;
 mod rocketmq_clients;
 mod rocketmq_filters;

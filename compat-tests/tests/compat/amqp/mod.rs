@@ -10,6 +10,6 @@ mod fed;
 mod interop;
 mod lapin;
 mod secured;
-mod session;
 mod streams;
+pub mod session;
 mod tutorials;
