@@ -18,6 +18,7 @@ pub(crate) const CONSUMER: HeaderName = HeaderName::from_static("x-oms-consumeri
 pub(crate) const SOURCE: HeaderName = HeaderName::from_static("x-oms-source");
 pub(crate) const ACK: HeaderName = HeaderName::from_static("x-oms-ack");
 pub(crate) const WAIT: HeaderName = HeaderName::from_static("x-oms-waitmills");
+pub(crate) const CALLBACK: HeaderName = HeaderName::from_static("x-oms-callbackurl");
 pub(crate) const NAMESPACE: HeaderName = HeaderName::from_static("x-oms-namespace");
 pub(crate) const INVISIBLE: HeaderName = HeaderName::from_static("x-oms-invisiblemillis");
 pub(crate) const FILTER: HeaderName = HeaderName::from_static("x-oms-filter");

@@ -138,6 +138,14 @@ impl OpenMessaging {
         if size > limit {
             return Err(Error::MessageTooLarge { size, limit }.into());
         }
+        if head
+            .transaction_id
+            .as_deref()
+            .is_some_and(|id| !id.is_empty())
+        {
+            let text = "x-oms-h-transactionId: half messages are not taken over HTTP";
+            return Err(Refusal::parameter(text).with(StatusCode::NOT_IMPLEMENTED));
+        }
         let id = head.message_id.as_deref();
         let id = id.map_or_else(|| self.next_id(), str::to_owned);
         let claimed = match &head.message_id {

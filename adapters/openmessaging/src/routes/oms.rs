@@ -32,7 +32,7 @@ async fn produce_or_pull(
 ) -> Result<Response, Refusal> {
     let is_pull =
         fields.contains_key(headers::SOURCE) && !fields.contains_key(headers::DESTINATION);
-    if is_pull {
+    if is_pull || fields.contains_key(headers::CALLBACK) {
         return pulled(&server, &fields).await;
     }
     produced(&server, &fields, body, peer).await
@@ -65,6 +65,9 @@ async fn produced(
 
 async fn pulled(server: &OpenMessaging, fields: &HeaderMap) -> Result<Response, Refusal> {
     headers::check_version(fields, true)?;
+    if let Some(callback) = field(fields, &headers::CALLBACK)? {
+        return without_push(&callback);
+    }
     let namespace = field(fields, &headers::NAMESPACE)?;
     let consumer = field(fields, &headers::CONSUMER)?;
     let consumer = consumer.ok_or_else(|| missing("x-oms-consumerId"))?;
@@ -96,6 +99,15 @@ async fn pulled(server: &OpenMessaging, fields: &HeaderMap) -> Result<Response, 
     head.delivery_count = Some(received.attempt);
     head.receipt_handle = handle.map(Into::into);
     Ok(raw(&head, body.into()))
+}
+
+/// Nobody is called back. Without an address a push is to end, and none is there.
+fn without_push(callback: &str) -> Result<Response, Refusal> {
+    if callback.trim().is_empty() {
+        return Ok(StatusCode::OK.into_response());
+    }
+    let text = "x-oms-callbackURL: messages are pulled here, and not pushed";
+    Err(Refusal::parameter(text).with(StatusCode::NOT_IMPLEMENTED))
 }
 
 /// An answer that is one message.

@@ -10,6 +10,6 @@ mod fed;
 mod interop;
 mod lapin;
 mod secured;
-mod streams;
 pub mod session;
+mod streams;
 mod tutorials;
