@@ -30,6 +30,10 @@ pub struct Config {
     pub waiting_max: usize,
     /// Requests at a time; further ones are refused with 429.
     pub requests_max: usize,
+    /// Live streams at a time; further ones are refused with 429.
+    pub live_streams_max: usize,
+    /// How long a live stream is silent before a heartbeat.
+    pub heartbeat_ms: u64,
     /// Requests of one HTTP/2 connection at a time.
     pub streams_max: u32,
     /// How long a received message is its consumer's when the request does not say.
@@ -63,6 +67,8 @@ impl Default for Config {
             wait_ms_max: 30_000,
             waiting_max: 8_192,
             requests_max: 16_384,
+            live_streams_max: 1_024,
+            heartbeat_ms: 15_000,
             streams_max: 256,
             invisible_ms: 30_000,
             invisible_ms_max: 43_200_000,

@@ -22,6 +22,8 @@ pub struct OpenMessaging {
     pub(crate) waiting: Semaphore,
     /// Requests that may be served.
     pub(crate) requests: Arc<Semaphore>,
+    /// Live streams that may be open.
+    pub(crate) live: Arc<Semaphore>,
     /// What was sent lately.
     pub(crate) window: Window,
     turn: AtomicU32,
@@ -42,6 +44,9 @@ impl OpenMessaging {
             waiting: Semaphore::new(config.waiting_max.min(Semaphore::MAX_PERMITS)),
             requests: Arc::new(Semaphore::new(
                 config.requests_max.min(Semaphore::MAX_PERMITS),
+            )),
+            live: Arc::new(Semaphore::new(
+                config.live_streams_max.min(Semaphore::MAX_PERMITS),
             )),
             window: Window::new(config.dedup_ids_max, config.dedup_window_ms, clock.now()),
             turn: AtomicU32::new(0),

@@ -5,6 +5,7 @@ mod admission;
 mod health;
 mod messages;
 mod oms;
+mod stream;
 mod subscriptions;
 
 use crate::error::Refusal;
@@ -25,6 +26,7 @@ pub(crate) fn all(server: &Arc<OpenMessaging>) -> Router {
     let resources = Router::new()
         .merge(messages::routes())
         .merge(subscriptions::routes())
+        .merge(stream::routes())
         .merge(administration::routes());
     let mut routes = Router::new()
         .merge(health::routes())
