@@ -32,6 +32,9 @@ pub struct Config {
     pub requests_max: usize,
     /// Live streams at a time; further ones are refused with 429.
     pub live_streams_max: usize,
+    /// Most bytes of messages that a live stream has for a client who reads slowly, but always one
+    /// message.
+    pub live_bytes_max: usize,
     /// How long a live stream is silent before a heartbeat.
     pub heartbeat_ms: u64,
     /// Requests of one HTTP/2 connection at a time.
@@ -68,6 +71,7 @@ impl Default for Config {
             waiting_max: 8_192,
             requests_max: 16_384,
             live_streams_max: 1_024,
+            live_bytes_max: 64 << 10,
             heartbeat_ms: 15_000,
             streams_max: 256,
             invisible_ms: 30_000,

@@ -23,6 +23,8 @@ pub(crate) struct Wanted {
     pub(crate) source: Arc<Topic>,
     /// At least 1.
     pub(crate) max: u32,
+    /// But always one message.
+    pub(crate) bytes_max: usize,
     pub(crate) wait: Duration,
     pub(crate) invisible_ms: u64,
     pub(crate) filter: Option<Arc<Filter>>,
@@ -104,7 +106,7 @@ impl OpenMessaging {
             group: wanted.consumer.clone(),
             queues: queues.collect(),
             messages_max: wanted.max,
-            bytes_max: self.config.receive_bytes_max,
+            bytes_max: wanted.bytes_max,
             hold: Hold::Millis(wanted.invisible_ms),
             filter: wanted.filter.clone(),
             order: LeaseOrder::Loose,

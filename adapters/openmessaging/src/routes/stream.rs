@@ -60,6 +60,7 @@ async fn open(
         consumer: names::consumer(namespace, &place.name)?,
         source: server.topic(&names::source(namespace, &asked.source)?)?,
         max: server.config.receive_messages_max.max(1),
+        bytes_max: server.config.live_bytes_max,
         wait: Duration::from_millis(server.config.heartbeat_ms.max(1)),
         invisible_ms: server.config.invisible_ms,
         filter: server.filter(asked.filter_type.as_deref(), asked.filter.as_deref())?,

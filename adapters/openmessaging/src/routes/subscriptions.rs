@@ -82,6 +82,7 @@ async fn receive(State(server): Server, place: Place, body: Body) -> Result<Resp
     let wanted = Wanted {
         consumer: names::consumer(namespace, &place.name)?,
         source: server.topic(&names::source(namespace, &asked.source)?)?,
+        bytes_max: server.config.receive_bytes_max,
         max,
         wait: server.wait(asked.wait_millis),
         invisible_ms: server.invisible_ms(asked.invisible_millis)?,
