@@ -3,55 +3,22 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod files;
+mod host;
 
 use bytes::Bytes;
-use files::copy;
-use gantry_core::model::{Message, QueueId, SystemClock, Timestamp};
+use gantry_core::model::{Message, QueueId, Timestamp};
 use gantry_core::record::RecordView;
 use gantry_core::routing::Value as Argument;
-use gantry_core::routing::{Arguments, Binding, Destination, ExchangeKind, ExchangeSpec, Routable};
+use gantry_core::routing::{Arguments, Binding, Destination, ExchangeKind, ExchangeSpec};
 use gantry_core::vhosts::{
-    AppliesTo, DEFAULT_VHOST, Policy, PolicyKind, QueueSpec, TopologyError, VhostLimits,
-    VirtualHost, WorkQueue,
+    AppliesTo, Policy, PolicyKind, QueueSpec, TopologyError, VhostLimits, WorkQueue,
 };
-use gantry_core::{Broker, Client, Config, Durability, Payload, ProduceItem};
+use gantry_core::{Durability, Payload, ProduceItem};
+use host::{Bare, Host};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use tempfile::TempDir;
-
-struct Host {
-    directory: TempDir,
-    _broker: Broker,
-    client: Client,
-    host: Arc<VirtualHost>,
-}
 
 impl Host {
-    fn new() -> Self {
-        Self::on(tempfile::tempdir().unwrap())
-    }
-
-    fn on(directory: TempDir) -> Self {
-        let mut config = Config::default();
-        config.store.segment_bytes = 8 << 20;
-        let broker = Broker::open(directory.path(), config, Arc::new(SystemClock)).unwrap();
-        let client = broker.anonymous();
-        let host = client.virtual_host(DEFAULT_VHOST).unwrap();
-        Self {
-            directory,
-            _broker: broker,
-            client,
-            host,
-        }
-    }
-
-    /// What would start if this process were killed now.
-    fn after_kill(&self) -> Self {
-        let image = tempfile::tempdir().unwrap();
-        copy(self.directory.path(), image.path());
-        Self::on(image)
-    }
-
     fn queue(&self, name: &str) -> Arc<WorkQueue> {
         let spec = QueueSpec {
             is_durable: true,
@@ -214,19 +181,6 @@ fn policies_and_limits_go_with_their_virtual_host() {
     let other = again.client.create_virtual_host("v").unwrap();
     assert!(other.policies(user).is_empty());
     assert_eq!(other.limits(), None);
-}
-
-/// A message without headers.
-struct Bare;
-
-impl Routable for Bare {
-    fn header(&self, _name: &str) -> Option<Argument> {
-        None
-    }
-
-    fn property(&self, _name: &str) -> Option<Bytes> {
-        None
-    }
 }
 
 #[test]

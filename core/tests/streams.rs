@@ -2,65 +2,17 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod files;
+mod host;
 
 use bytes::Bytes;
-use files::copy;
-use gantry_core::model::{
-    KeptFor, Message, QueueId, StreamTopic, SystemClock, Timestamp, TopicName, TopicSpec,
-};
-use gantry_core::routing::{Arguments, ExchangeKind, ExchangeSpec, Routable, Value};
-use gantry_core::vhosts::{DEFAULT_VHOST, DeleteOnly, Home, QueueSpec, VirtualHost, WorkQueue};
-use gantry_core::{Broker, Client, Config, Durability, Payload, ProduceItem};
+use gantry_core::model::{KeptFor, Message, QueueId, StreamTopic, Timestamp, TopicName, TopicSpec};
+use gantry_core::routing::{Arguments, ExchangeKind, ExchangeSpec, Value};
+use gantry_core::vhosts::{DeleteOnly, Home, QueueSpec, WorkQueue};
+use gantry_core::{Durability, Payload, ProduceItem};
+use host::{Bare, Host};
 use std::sync::Arc;
-use tempfile::TempDir;
-
-struct Host {
-    directory: TempDir,
-    _broker: Broker,
-    client: Client,
-    host: Arc<VirtualHost>,
-}
-
-/// A message without headers.
-struct Bare;
-
-impl Routable for Bare {
-    fn header(&self, _name: &str) -> Option<Value> {
-        None
-    }
-
-    fn property(&self, _name: &str) -> Option<Bytes> {
-        None
-    }
-}
 
 impl Host {
-    fn on(directory: TempDir) -> Self {
-        let mut config = Config::default();
-        config.store.segment_bytes = 1 << 20;
-        let clock = Arc::new(SystemClock);
-        let broker = Broker::open(directory.path(), config, clock).unwrap();
-        let client = broker.anonymous();
-        let host = client.virtual_host(DEFAULT_VHOST).unwrap();
-        Self {
-            directory,
-            _broker: broker,
-            client,
-            host,
-        }
-    }
-
-    fn new() -> Self {
-        Self::on(tempfile::tempdir().unwrap())
-    }
-
-    /// What would start if this process were killed now.
-    fn after_kill(&self) -> Self {
-        let image = tempfile::tempdir().unwrap();
-        copy(self.directory.path(), image.path());
-        Self::on(image)
-    }
-
     fn stream(&self, name: &str, arguments: &[(&str, Value)]) -> Arc<WorkQueue> {
         let kind = ("x-queue-type", Value::Text(Bytes::from_static(b"stream")));
         let arguments: Arguments = [kind].iter().chain(arguments).cloned().collect();

@@ -3,65 +3,17 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod files;
+mod host;
 
 use bytes::Bytes;
-use files::copy;
-use gantry_core::model::{Message, QueueId, SystemClock, Timestamp, TopicName, TopicSpec};
-use gantry_core::routing::{
-    Arguments, Binding, Destination, ExchangeKind, ExchangeSpec, Routable, Value,
-};
-use gantry_core::vhosts::{DEFAULT_VHOST, DeleteOnly, Home, QueueSpec, TopologyError, VirtualHost};
-use gantry_core::{Broker, Client, Config, Durability, Payload, ProduceItem};
+use gantry_core::model::{Message, QueueId, Timestamp, TopicName, TopicSpec};
+use gantry_core::routing::{Arguments, Binding, Destination, ExchangeKind, ExchangeSpec, Value};
+use gantry_core::vhosts::{DeleteOnly, Home, QueueSpec, TopologyError, VirtualHost};
+use gantry_core::{Client, Durability, Payload, ProduceItem};
+use host::{Bare, Host};
 use std::sync::Arc;
-use tempfile::TempDir;
-
-/// A message without headers.
-struct Bare;
-
-impl Routable for Bare {
-    fn header(&self, _name: &str) -> Option<Value> {
-        None
-    }
-
-    fn property(&self, _name: &str) -> Option<Bytes> {
-        None
-    }
-}
-
-struct Host {
-    directory: TempDir,
-    _broker: Broker,
-    client: Client,
-    host: Arc<VirtualHost>,
-}
 
 impl Host {
-    fn new() -> Self {
-        Self::on(tempfile::tempdir().unwrap())
-    }
-
-    fn on(directory: TempDir) -> Self {
-        let mut config = Config::default();
-        config.store.segment_bytes = 1 << 20;
-        let clock = Arc::new(SystemClock);
-        let broker = Broker::open(directory.path(), config, clock).unwrap();
-        let client = broker.anonymous();
-        let host = client.virtual_host(DEFAULT_VHOST).unwrap();
-        Self {
-            directory,
-            _broker: broker,
-            client,
-            host,
-        }
-    }
-
-    /// What would start if this process were killed now.
-    fn after_kill(&self) -> Self {
-        let image = tempfile::tempdir().unwrap();
-        copy(self.directory.path(), image.path());
-        Self::on(image)
-    }
-
     fn exchange(&self, name: &str, kind: ExchangeKind) {
         let spec = ExchangeSpec::durable(kind);
         let made = self.client.declare_exchange(&self.host, name, spec);
