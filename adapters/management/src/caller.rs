@@ -141,9 +141,7 @@ impl Caller {
     /// # Errors
     /// As [`Caller::vhost`].
     pub(crate) fn operator(&self, vhost: &str) -> Result<Operator, Refusal> {
-        if self.management.amqp.client().virtual_host(vhost).is_none() {
-            return Err(Refusal::no_vhost());
-        }
+        self.management.vhost_named(vhost)?;
         let operator = Operator::new(&self.management.amqp, vhost, &self.name, self.from);
         operator.ok_or_else(no_access)
     }

@@ -2,10 +2,12 @@
 
 use crate::Config;
 use crate::rates::Rates;
+use crate::refusal::Refusal;
 use crate::routes;
 use axum::Router;
 use gantry_amqp::Server;
 use gantry_core::model::Timestamp;
+use gantry_core::vhosts::VirtualHost;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -39,6 +41,15 @@ impl Management {
             config,
             listening,
         })
+    }
+
+    /// A virtual host to make something in, by its name.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub(crate) fn vhost_named(&self, name: &str) -> Result<Arc<VirtualHost>, Refusal> {
+        let host = self.amqp.client().virtual_host(name);
+        host.ok_or_else(Refusal::no_vhost)
     }
 
     /// What is asked of it. Who asks must be known as `ConnectInfo<SocketAddr>`.

@@ -37,12 +37,17 @@ pub(super) fn routes() -> Router<Arc<Management>> {
 
 type Outcome = Result<Response, Refusal>;
 
-/// Limits by name.
-fn fields_of(limits: &impl Serialize) -> Map<String, Value> {
-    match json!(limits) {
+/// Limits by name, one of them set or taken back.
+fn changed(limits: &impl Serialize, name: &str, value: Option<&Value>) -> Map<String, Value> {
+    let mut fields = match json!(limits) {
         Value::Object(fields) => fields,
         _ => Map::new(),
+    };
+    match value {
+        Some(value) => drop(fields.insert(name.to_owned(), value.clone())),
+        None => drop(fields.shift_remove(name)),
     }
+    fields
 }
 
 fn told(host: &VirtualHost) -> Option<Value> {
@@ -53,11 +58,7 @@ fn told(host: &VirtualHost) -> Option<Value> {
 impl Management {
     /// Sets a limit of a virtual host, or takes it back.
     fn limit_vhost(&self, host: &VirtualHost, name: &str, value: Option<&Value>) -> Outcome {
-        let mut fields = fields_of(&host.limits().unwrap_or_default());
-        match value {
-            Some(value) => drop(fields.insert(name.to_owned(), value.clone())),
-            None => drop(fields.shift_remove(name)),
-        }
+        let fields = changed(&host.limits().unwrap_or_default(), name, value);
         let limits = vhost_limits(&fields)?;
         self.amqp.parameters().limit(host, Some(limits))?;
         Ok(StatusCode::NO_CONTENT.into_response())
@@ -81,11 +82,7 @@ impl Management {
         if accounts.user(user).is_none() {
             return Err(Refusal::bad("no_such_user"));
         }
-        let mut fields = fields_of(&accounts.user_limits(&user.into()));
-        match value {
-            Some(value) => drop(fields.insert(name.to_owned(), value.clone())),
-            None => drop(fields.shift_remove(name)),
-        }
+        let fields = changed(&accounts.user_limits(&user.into()), name, value);
         self.limit_user(user, &fields)?;
         Ok(StatusCode::NO_CONTENT.into_response())
     }
@@ -125,8 +122,7 @@ async fn limit_vhost(
     body: Bytes,
 ) -> Outcome {
     caller.administers()?;
-    let host = management.amqp.client().virtual_host(&vhost);
-    let host = host.ok_or_else(Refusal::no_vhost)?;
+    let host = management.vhost_named(&vhost)?;
     management.limit_vhost(&host, &name, Some(&value_of(&body)?))
 }
 

@@ -110,8 +110,7 @@ impl Management {
         body: &Body,
     ) -> Result<bool, Refusal> {
         body.need(&["value"])?;
-        let host = self.amqp.client().virtual_host(vhost);
-        let host = host.ok_or_else(Refusal::no_vhost)?;
+        let host = self.vhost_named(vhost)?;
         let fields = match body.get("value") {
             Some(Value::Object(fields)) => fields.clone(),
             // Erlang's tools write an empty object so.
@@ -165,6 +164,16 @@ impl Management {
     }
 }
 
+/// The one of that name.
+///
+/// # Errors
+/// There is none.
+fn named(all: Vec<Value>, name: &str) -> Result<Value, Refusal> {
+    let mut all = all.into_iter();
+    let found = all.find(|one| one.get("name").and_then(Value::as_str) == Some(name));
+    found.ok_or_else(Refusal::not_found)
+}
+
 fn invalid(text: &str) -> Refusal {
     Refusal::for_page(&ParameterError::Invalid(vec![text.to_owned()]))
 }
@@ -197,9 +206,8 @@ async fn one(
     query: Query,
 ) -> Outcome {
     caller.makes_policies(Some(&vhost))?;
-    let mut all = of(&*caller.vhost(&vhost)?, &component).into_iter();
-    let found = all.find(|one| one.get("name").and_then(Value::as_str) == Some(&name));
-    Ok(query.one(found.ok_or_else(Refusal::not_found)?))
+    let all = of(&*caller.vhost(&vhost)?, &component);
+    Ok(query.one(named(all, &name)?))
 }
 
 /// What operators say no policymaker says.
@@ -250,9 +258,7 @@ async fn global(
     query: Query,
 ) -> Outcome {
     caller.makes_policies(None)?;
-    let mut all = management.globals().into_iter();
-    let found = all.find(|one| one.get("name").and_then(Value::as_str) == Some(&name));
-    Ok(query.one(found.ok_or_else(Refusal::not_found)?))
+    Ok(query.one(named(management.globals(), &name)?))
 }
 
 async fn set_global(

@@ -67,8 +67,7 @@ impl Management {
     ) -> Result<bool, Refusal> {
         short(name)?;
         body.need(&["pattern", "definition"])?;
-        let host = self.amqp.client().virtual_host(vhost);
-        let host = host.ok_or_else(Refusal::no_vhost)?;
+        let host = self.vhost_named(vhost)?;
         let parameters = self.amqp.parameters();
         let is_new = parameters.put_policy(&host, kind, name, &body.0);
         // RabbitMQ writes the one for a page of HTML, and the other not.
