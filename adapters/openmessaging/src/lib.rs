@@ -9,6 +9,7 @@ mod head;
 mod headers;
 mod message;
 mod names;
+mod places;
 mod produce;
 mod receipt;
 mod receive;

@@ -6,6 +6,7 @@ use crate::headers;
 use crate::server::OpenMessaging;
 use crate::status::OmsStatus;
 use crate::window::{Claim, Claimed};
+use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -124,6 +125,24 @@ impl OpenMessaging {
             });
         }
         outcomes
+    }
+
+    /// Appends the message of a request.
+    ///
+    /// # Errors
+    /// Its body is too long or does not come, or what [`OpenMessaging::send`] says of it.
+    pub(crate) async fn send_one(
+        &self,
+        topic: &TopicName,
+        head: Head<'_>,
+        body: Body,
+        peer: SocketAddr,
+    ) -> Result<Sent, Refusal> {
+        let body = self.body(body, self.config.message_bytes_max).await?;
+        let topic = self.client.topic_or_create(topic, None)?;
+        let mut sent = self.send(&topic, vec![Ok((head, body))], peer).await;
+        let none = || Refusal::new(OmsStatus::Server, "the message has no outcome");
+        sent.pop().ok_or_else(none)?
     }
 
     fn stage<'a>(

@@ -1,11 +1,12 @@
 //! Messages of a destination: sent one by one or many at once, looked at, taken back.
 
-use super::{created, json, parse};
+use super::{created, each, json, parse};
 use crate::error::{Problem, Refusal};
 use crate::head::Head;
 use crate::headers;
 use crate::message::Handed;
 use crate::names;
+use crate::places;
 use crate::produce::{Sent, read_recall_handle};
 use crate::request::{Peer, Place};
 use crate::server::OpenMessaging;
@@ -47,11 +48,7 @@ async fn send(
     headers::check_version(&fields, false)?;
     let name = names::destination(place.namespace.as_deref(), &place.name)?;
     let head = Head::read(&fields)?;
-    let body = server.body(body, server.config.message_bytes_max).await?;
-    let topic = server.client.topic_or_create(&name, None)?;
-    let mut sent = server.send(&topic, vec![Ok((head, body))], peer).await;
-    let none = || Refusal::new(OmsStatus::Server, "the message has no outcome");
-    Ok(created(&sent.pop().ok_or_else(none)??))
+    Ok(created(&server.send_one(&name, head, body, peer).await?))
 }
 
 /// What became of one message of a batch.
@@ -97,12 +94,8 @@ async fn send_batch(
     let topic = server.client.topic_or_create(&name, None)?;
     let outcomes = server.send(&topic, messages, peer).await;
     let items: Vec<_> = outcomes.iter().map(outcome).collect();
-    let status = if outcomes.iter().all(Result::is_ok) {
-        StatusCode::OK
-    } else {
-        StatusCode::MULTI_STATUS
-    };
-    Ok(json(status, &Outcomes { items }))
+    let is_done = outcomes.iter().all(Result::is_ok);
+    Ok(each(is_done, &Outcomes { items }))
 }
 
 fn outcome(outcome: &Result<Sent, Refusal>) -> Outcome<'_> {
@@ -185,9 +178,9 @@ async fn browse(
             )
         }
         None => {
-            let mut places = places(&server, &topic, &look)?;
-            let views = walk(&server, &topic, &mut places, limit)?;
-            (views, Some(cursor(&places)))
+            let mut from = starts(&server, &topic, &look)?;
+            let views = walk(&server, &topic, &mut from, limit)?;
+            (views, Some(places::write(from)))
         }
     };
     let handed: Result<Vec<_>, _> = views.iter().map(|view| Handed::of(&view.bytes)).collect();
@@ -214,20 +207,14 @@ pub(super) fn envelope<'a>(
 }
 
 /// Partitions with the offsets to look from.
-fn places(
+fn starts(
     server: &OpenMessaging,
     topic: &Topic,
     look: &Look,
-) -> Result<Vec<(QueueId, QueueOffset)>, Refusal> {
+) -> Result<Vec<places::Place>, Refusal> {
     if let Some(cursor) = &look.cursor {
         let wrong = || Refusal::parameter("the cursor is none");
-        let place = |text: &str| {
-            let (queue, offset) = text.split_once(':')?;
-            let queue = QueueId::new(queue.parse().ok()?);
-            Some((queue, QueueOffset::new(offset.parse().ok()?)))
-        };
-        let places: Option<Vec<_>> = cursor.split(',').map(place).collect();
-        return places.ok_or_else(wrong);
+        return places::read(cursor).ok_or_else(wrong);
     }
     let count = topic.spec().read_queues;
     let queues = match look.partition {
@@ -237,7 +224,7 @@ fn places(
         }
         None => 0..count,
     };
-    let mut places = Vec::new();
+    let mut starts = Vec::new();
     for queue in queues.map(QueueId::new) {
         let range = server.client.offset_range(topic, queue)?;
         let at = match (look.offset, look.timestamp) {
@@ -249,16 +236,16 @@ fn places(
             }
             (None, None) => range.start,
         };
-        places.push((queue, at));
+        starts.push((queue, at));
     }
-    Ok(places)
+    Ok(starts)
 }
 
 /// Up to `limit` messages from the places on, which are then behind them.
 fn walk(
     server: &OpenMessaging,
     topic: &Arc<Topic>,
-    places: &mut [(QueueId, QueueOffset)],
+    places: &mut [places::Place],
     limit: u32,
 ) -> Result<Vec<gantry_core::MessageView>, Refusal> {
     let mut views = Vec::new();
@@ -284,13 +271,6 @@ fn walk(
         }
     }
     Ok(views)
-}
-
-fn cursor(places: &[(QueueId, QueueOffset)]) -> String {
-    let places = places
-        .iter()
-        .map(|(queue, offset)| format!("{queue}:{offset}"));
-    places.collect::<Vec<_>>().join(",")
 }
 
 /// Takes a message back that waits for its time: `{recallHandle}:recall`.

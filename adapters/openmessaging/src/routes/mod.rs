@@ -72,6 +72,16 @@ fn json(status: StatusCode, value: &impl Serialize) -> Response {
     }
 }
 
+/// An answer with an outcome for each item; HTTP's status tells whether all are done.
+fn each(is_done: bool, outcomes: &impl Serialize) -> Response {
+    let status = if is_done {
+        StatusCode::OK
+    } else {
+        StatusCode::MULTI_STATUS
+    };
+    json(status, outcomes)
+}
+
 /// A request's JSON.
 ///
 /// # Errors

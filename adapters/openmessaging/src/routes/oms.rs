@@ -54,10 +54,7 @@ async fn produced(
     let destination = destination.ok_or_else(|| missing("x-oms-h-destination"))?;
     let namespace = field(fields, &headers::NAMESPACE)?;
     let topic = names::destination(namespace.as_deref(), destination)?;
-    let body = server.body(body, server.config.message_bytes_max).await?;
-    let topic = server.client.topic_or_create(&topic, None)?;
-    let mut sent = server.send(&topic, vec![Ok((head, body))], peer).await;
-    let sent = sent.pop().ok_or_else(|| missing("the message"))??;
+    let sent = server.send_one(&topic, head, body, peer).await?;
     let mut response = StatusCode::OK.into_response();
     sent.write(response.headers_mut());
     Ok(response)

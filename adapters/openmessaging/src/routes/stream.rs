@@ -4,6 +4,7 @@ use super::messages::envelope;
 use crate::error::Refusal;
 use crate::headers;
 use crate::names;
+use crate::places;
 use crate::receive::{Received, Wanted};
 use crate::request::Place;
 use crate::server::OpenMessaging;
@@ -21,7 +22,6 @@ use gantry_core::{Error, LeaseReceipt, OffsetCommit};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
@@ -61,7 +61,8 @@ async fn open(
         source: server.topic(&names::source(namespace, &asked.source)?)?,
         max: server.config.receive_messages_max.max(1),
         bytes_max: server.config.live_bytes_max,
-        wait: Duration::from_millis(server.config.heartbeat_ms.max(1)),
+        // It waits elsewhere: whoever does holds one of `live_streams_max`, not of `waiting_max`.
+        wait: Duration::ZERO,
         invisible_ms: server.config.invisible_ms,
         filter: server.filter(asked.filter_type.as_deref(), asked.filter.as_deref())?,
     };
@@ -92,19 +93,14 @@ async fn open(
 }
 
 /// By queue, what follows the last message that the client was sent.
-type Positions = BTreeMap<u32, u64>;
+type Positions = BTreeMap<QueueId, QueueOffset>;
 
 /// Puts the consumer's progress where an event's id says.
 fn resume(server: &OpenMessaging, wanted: &Wanted, id: &str) -> Result<(), Refusal> {
-    let place = |text: &str| {
-        let (queue, offset) = text.split_once(':')?;
-        Some((queue.parse().ok()?, offset.parse().ok()?))
-    };
-    let places: Option<Positions> = id.split(',').map(place).collect();
-    let places = places.ok_or_else(|| Refusal::parameter("Last-Event-ID is of no event"))?;
-    let mut commits = Vec::with_capacity(places.len());
-    for (queue, offset) in places {
-        let (queue, requested) = (QueueId::new(queue), QueueOffset::new(offset));
+    let none = || Refusal::parameter("Last-Event-ID is of no event");
+    let positions: Positions = places::read(id).ok_or_else(none)?.into_iter().collect();
+    let mut commits = Vec::with_capacity(positions.len());
+    for (queue, requested) in positions {
         let range = server.client.offset_range(&wanted.source, queue)?;
         if requested > range.end {
             return Err(Error::OffsetOutOfRange { requested, range }.into());
@@ -129,10 +125,10 @@ fn positions(server: &OpenMessaging, wanted: &Wanted) -> Result<Positions, Refus
         let queue = QueueId::new(number);
         let progress = client.committed_offset(&wanted.consumer, topic.name(), queue);
         let offset = match progress {
-            Some(progress) => progress.offset,
-            None => client.offset_range(topic, queue)?.start.get(),
+            Some(progress) => QueueOffset::new(progress.offset),
+            None => client.offset_range(topic, queue)?.start,
         };
-        Ok((number, offset))
+        Ok((queue, offset))
     });
     at.collect()
 }
@@ -159,13 +155,9 @@ impl Live {
             self.unsettled.clear();
         }
         let request = self.server.lease_request(&self.wanted);
-        // Whoever waits here holds one of `live_streams_max`, not of `waiting_max`.
-        client.lease_ready(&request, self.wanted.wait).await?;
-        let now = Wanted {
-            wait: Duration::ZERO,
-            ..self.wanted.clone()
-        };
-        let received = self.server.receive(&now).await?;
+        let beat = Duration::from_millis(self.server.config.heartbeat_ms.max(1));
+        client.lease_ready(&request, beat).await?;
+        let received = self.server.receive(&self.wanted).await?;
         if received.is_empty() {
             let beat = if self.is_lines { "\n" } else { ":\n\n" };
             return Ok(Bytes::from_static(beat.as_bytes()));
@@ -179,11 +171,12 @@ impl Live {
     }
 
     fn write(&mut self, one: &Received, chunk: &mut Vec<u8>) -> Result<(), Refusal> {
-        let after = one.receipt.offset.get().saturating_add(1);
-        let position = self.positions.entry(one.receipt.queue.get()).or_default();
+        let after = one.receipt.offset.advance(1);
+        let position = self.positions.entry(one.receipt.queue).or_default();
         *position = after.max(*position);
         if !self.is_lines {
-            let id = id(&self.positions);
+            // All that the client has, once it has that event.
+            let id = places::write(self.positions.iter().map(|(queue, at)| (*queue, *at)));
             chunk.extend_from_slice(format!("event: message\nid: {id}\ndata: ").as_bytes());
         }
         let (body, compression) = one.message.body(None);
@@ -205,15 +198,4 @@ impl Drop for Live {
             }
         }
     }
-}
-
-/// An event's id: all that the client has, once it has that event.
-fn id(positions: &Positions) -> String {
-    let mut id = String::new();
-    for (queue, offset) in positions {
-        let comma = if id.is_empty() { "" } else { "," };
-        // Text takes all that is written.
-        let _ = write!(id, "{comma}{queue}:{offset}");
-    }
-    id
 }

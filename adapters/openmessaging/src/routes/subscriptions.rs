@@ -1,7 +1,7 @@
 //! A consumer's messages: received, and what it says of them (E.5).
 
 use super::messages::envelope;
-use super::{json, parse};
+use super::{each, json, parse};
 use crate::error::Refusal;
 use crate::head::Head;
 use crate::names;
@@ -236,12 +236,7 @@ async fn settled(
     });
     let items: Vec<_> = items.collect();
     let is_done = items.iter().all(|item| item.status == 200);
-    let status = if is_done {
-        StatusCode::OK
-    } else {
-        StatusCode::MULTI_STATUS
-    };
-    Ok(json(status, &AllSettled { items }))
+    Ok(each(is_done, &AllSettled { items }))
 }
 
 fn told(handle: &str, said: Said) -> Settled<'_> {
