@@ -84,18 +84,7 @@ impl Broker {
 
     /// What the management API answers the user `login`, whose password is its name.
     pub fn manage_as(&self, login: &str, method: &str, path: &str, body: &Value) -> Answer {
-        let body = if body.is_null() {
-            String::new()
-        } else {
-            body.to_string()
-        };
-        let request = Request {
-            method,
-            path: &format!("/api/{path}"),
-            login: Some((login, login)),
-            body: &body,
-        };
-        request.send(&self.management()).unwrap()
+        managed(&self.management(), login, (method, path), body)
     }
 
     /// As [`Broker::manage_as`], for who may do everything; it is done.
@@ -164,4 +153,20 @@ impl Drop for Broker {
         }
         client.close();
     }
+}
+
+/// What the management API there answers the user `login`, whose password is its name.
+pub fn managed(address: &str, login: &str, (method, path): (&str, &str), body: &Value) -> Answer {
+    let body = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
+    let request = Request {
+        method,
+        path: &format!("/api/{path}"),
+        login: Some((login, login)),
+        body: &body,
+    };
+    request.send(address).unwrap()
 }

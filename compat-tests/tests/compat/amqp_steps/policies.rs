@@ -48,11 +48,9 @@ fn step_37_of_an_argument_and_a_policy_the_lesser_number_counts() {
 
 #[test]
 fn step_37_only_the_policy_of_the_greatest_priority_counts() {
-    let Some(broker) = Broker::start() else {
+    let Some((_broker, tenant, mut client)) = Tenant::start() else {
         return;
     };
-    let tenant = Tenant::of(&broker);
-    let mut client = tenant.connect(&broker);
     declare(&mut client, "q", &[]);
     client.fill("q", &FIVE);
     tenant.rule("high", "^q$", 2, &json!({ "max-length": 4 }));
@@ -144,11 +142,9 @@ fn step_37_operators_cap_what_users_ask_for() {
 
 #[test]
 fn step_37_a_shorter_limit_drops_the_oldest_messages_at_once() {
-    let Some(broker) = Broker::start() else {
+    let Some((_broker, tenant, mut client)) = Tenant::start() else {
         return;
     };
-    let tenant = Tenant::of(&broker);
-    let mut client = tenant.connect(&broker);
     declare(&mut client, "q", &[]);
     client.fill("q", &FIVE);
     tenant.rule("p", "^q", 0, &json!({ "max-length": 3 }));
@@ -160,11 +156,9 @@ fn step_37_a_shorter_limit_drops_the_oldest_messages_at_once() {
 
 #[test]
 fn step_37_dead_letters_go_where_a_policy_says_unless_an_argument_does() {
-    let Some(broker) = Broker::start() else {
+    let Some((_broker, tenant, mut client)) = Tenant::start() else {
         return;
     };
-    let tenant = Tenant::of(&broker);
-    let mut client = tenant.connect(&broker);
     for name in ["mine", "theirs"] {
         client.declare_exchange(1, name, "fanout");
         declare(&mut client, &format!("dead-{name}"), &[]);
@@ -195,11 +189,9 @@ fn step_37_dead_letters_go_where_a_policy_says_unless_an_argument_does() {
 
 #[test]
 fn step_37_messages_that_are_there_keep_their_time_to_live() {
-    let Some(broker) = Broker::start() else {
+    let Some((_broker, tenant, mut client)) = Tenant::start() else {
         return;
     };
-    let tenant = Tenant::of(&broker);
-    let mut client = tenant.connect(&broker);
     declare(&mut client, "q1", &[]);
     declare(&mut client, "q2", &[]);
     client.fill("q1", &["there"]);
@@ -224,11 +216,9 @@ fn expires_later(client: &mut Client, queue: &str) {
 
 #[test]
 fn step_37_an_unused_queue_goes_when_a_policy_says_so() {
-    let Some(broker) = Broker::start() else {
+    let Some((_broker, tenant, mut client)) = Tenant::start() else {
         return;
     };
-    let tenant = Tenant::of(&broker);
-    let mut client = tenant.connect(&broker);
     declare(&mut client, "q", &[]);
     declare(&mut client, "other", &[]);
     tenant.rule("p", "^q", 0, &json!({ "expires": 300 }));
@@ -242,11 +232,9 @@ fn step_37_an_unused_queue_goes_when_a_policy_says_so() {
 
 #[test]
 fn step_37_an_exchange_has_an_alternate_as_long_as_a_policy_says() {
-    let Some(broker) = Broker::start() else {
+    let Some((_broker, tenant, mut client)) = Tenant::start() else {
         return;
     };
-    let tenant = Tenant::of(&broker);
-    let mut client = tenant.connect(&broker);
     for exchange in ["spare", "own"] {
         client.declare_exchange(1, exchange, "fanout");
         declare(&mut client, &format!("q-{exchange}"), &[]);

@@ -1,13 +1,8 @@
 //! A virtual host of a test's own with a user of its own, and the management API for both.
 
-use super::broker::Broker;
+use super::broker::{Broker, managed};
 use super::client::{Client, Terms};
-use super::wire::PATIENCE;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::thread;
 
 pub struct Tenant {
@@ -17,6 +12,14 @@ pub struct Tenant {
 }
 
 impl Tenant {
+    /// One in a broker, with an open connection to it; nothing where no broker can be started.
+    pub fn start() -> Option<(Broker, Self, Client)> {
+        let broker = Broker::start()?;
+        let tenant = Self::of(&broker);
+        let client = tenant.connect(&broker);
+        Some((broker, tenant, client))
+    }
+
     pub fn of(broker: &Broker) -> Self {
         let tenant = Self {
             management: broker.management(),
@@ -34,21 +37,8 @@ impl Tenant {
 
     /// A request's status and its answer.
     pub fn ask(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
-        let mut stream = TcpStream::connect(&self.management).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let (login, body) = (STANDARD.encode("guest:guest"), body.to_string());
-        let length = body.len();
-        let request = format!(
-            "{method} /api/{path} HTTP/1.1\r\nHost: broker\r\nConnection: close\r\n\
-             Authorization: Basic {login}\r\nContent-Type: application/json\r\n\
-             Content-Length: {length}\r\n\r\n{body}"
-        );
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, serde_json::from_str(body).unwrap_or(Value::Null))
+        let answer = managed(&self.management, "guest", (method, path), body);
+        (answer.status, answer.json())
     }
 
     pub fn put(&self, path: &str, body: &Value) {
