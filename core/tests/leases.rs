@@ -409,8 +409,8 @@ fn a_message_tried_too_often_becomes_one_dead_letter() {
             .is_empty()
     );
     assert_eq!(world.floor(), 2);
-    world.write();
     world.restart();
+    assert_eq!(world.floor(), 2, "the dead letters say it as well");
     let dead = |world: &World| {
         let wanted = FetchQueue {
             topic: world.client().topic("dead").unwrap(),
@@ -447,6 +447,10 @@ fn a_message_tried_too_often_becomes_one_dead_letter() {
         .dead_letter(&group(), &held[0], &dead_letters)
         .unwrap();
     assert_eq!((outcome, dead(&world).len()), (LeaseOutcome::Settled, 3));
+    drop(client);
+    world.restart();
+    assert!(world.lease().0.deliveries.is_empty());
+    assert_eq!((dead(&world).len(), world.floor()), (3, 3));
 }
 
 fn commit(world: &World, offset: u64) {

@@ -7,7 +7,8 @@ use super::topics::Topic;
 use crate::Error;
 use crate::model::{OffsetRange, QueueId, Timestamp};
 use crate::queue::Queue;
-use crate::store::Pending;
+use crate::store::{Pending, Placed};
+use crate::vhosts::WorkQueue;
 use smallvec::SmallVec;
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -106,6 +107,32 @@ pub(super) struct Prepared {
     pub(super) due: Option<Timestamp>,
     /// The queue it waits in instead.
     pub(super) elsewhere: Option<Arc<Queue>>,
+    /// It says what a group is done with.
+    consumes: bool,
+}
+
+/// The items of a call while their records are appended.
+#[derive(Debug)]
+pub(super) struct Staged<'a> {
+    pub(super) doors: Doors<'a>,
+    /// In the order of the items.
+    pub(super) prepared: Vec<Result<Prepared, Error>>,
+    /// Queues that some are in as well.
+    pub(super) reached: Vec<Arc<WorkQueue>>,
+    /// Some are preceded by what is to be delivered later.
+    pub(super) has_ahead: bool,
+}
+
+impl Staged<'_> {
+    /// Which items are in the log and say there what a group is done with.
+    pub(super) fn noting(&self, placed: &[Result<Placed, Error>]) -> Vec<usize> {
+        let prepared = self.prepared.iter().enumerate();
+        let records = prepared.filter_map(|(at, prepared)| Some((at, prepared.as_ref().ok()?)));
+        let kept = records
+            .zip(placed)
+            .filter(|((_, record), placed)| record.consumes && placed.is_ok());
+        kept.map(|((at, _), _)| at).collect()
+    }
 }
 
 impl Prepared {
@@ -116,6 +143,7 @@ impl Prepared {
             count: record.facts.count,
             due,
             elsewhere: is_elsewhere.then(|| Arc::clone(&record.queue)),
+            consumes: record.facts.consumes,
         }
     }
 }

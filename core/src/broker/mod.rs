@@ -2,6 +2,7 @@
 //! another engine will answer the same calls remotely one day.
 
 mod config;
+mod consumed;
 mod conversion;
 mod dispatch;
 mod doors;
@@ -30,6 +31,7 @@ mod vhosts;
 mod view;
 
 pub use config::{Config, TopicConfig};
+pub use consumed::Consumed;
 pub use fetch::{FetchLimits, FetchQueue, Fetched, StoredRecord};
 pub use figures::StoreFigures;
 pub use import::{

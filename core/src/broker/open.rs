@@ -1,6 +1,7 @@
 //! Opening a broker: the newest snapshot, then what the log says since.
 
 use super::Config;
+use super::consumed;
 use super::conversion::ConversionCache;
 use super::keeper::Household;
 use super::relay::Checks;
@@ -300,6 +301,10 @@ impl Replay {
         let position = record.position();
         if let Some((queue, offset)) = facts.settles {
             self.state.settle(queue, offset);
+        }
+        // Of what was copied forward it was true before.
+        if facts.consumes && !record.is_forwarded() {
+            consumed::replay(&mut self.state, record, |number| self.topics.queue(number));
         }
         self.take_ops(record);
         // Of a deleted topic's record the further queues may live on.

@@ -1,7 +1,8 @@
 //! One door in.
 
 use super::Topic;
-use super::doors::{Door, Doors, Prepared};
+use super::consumed::Note;
+use super::doors::{Door, Doors, Prepared, Staged};
 use super::feeds::further;
 use crate::batch::RecordBatch;
 use crate::model::{
@@ -136,28 +137,64 @@ impl Client {
 
     fn produce_through(
         &self,
-        mut doors: Doors<'_>,
+        doors: Doors<'_>,
         items: Vec<ProduceItem>,
     ) -> Vec<Result<Receipt, Error>> {
+        let (staged, pending) = self.stage(doors, items, &[]);
+        let placed = self.shared.store.append(pending);
+        self.conclude(staged, placed)
+    }
+
+    /// Makes records of items, of which some say what `notes` say.
+    pub(super) fn stage<'a>(
+        &self,
+        mut doors: Doors<'a>,
+        items: Vec<ProduceItem>,
+        notes: &[Note],
+    ) -> (Staged<'a>, Vec<Pending>) {
         let mut reached = Vec::new();
         let mut prepared: Vec<Result<Prepared, Error>> = Vec::with_capacity(items.len());
         let mut pending = Vec::with_capacity(items.len());
         let admission = self.shared.store.health.check_admission();
-        for item in items {
+        // Who is done with messages by what all make together is not when one fails.
+        let mut is_whole = true;
+        for (number, item) in items.into_iter().enumerate() {
+            let notes = if is_whole { notes } else { &[] };
             let record = admission.clone().and_then(|()| {
                 let (at, door) = doors.of(&item)?;
-                let (record, due) = self.prepare(door, item, &mut reached)?;
+                let (record, due) = self.prepare(door, item, (notes, number), &mut reached)?;
                 Ok((Prepared::of(at, door, &record, due), record))
             });
+            is_whole &= !matches!(&record, Err(error) if !is_gone(error));
             prepared.push(record.map(|(prepared, record)| {
                 pending.push(record);
                 prepared
             }));
         }
-        let has_ahead = pending.iter().any(|record| !record.ahead.is_empty());
+        let staged = Staged {
+            has_ahead: pending.iter().any(|record| !record.ahead.is_empty()),
+            doors,
+            prepared,
+            reached,
+        };
+        (staged, pending)
+    }
+
+    /// What became of items whose records are in the log, or are not: who waits for them hears
+    /// of it.
+    pub(super) fn conclude(
+        &self,
+        staged: Staged<'_>,
+        placed: Vec<Result<Placed, Error>>,
+    ) -> Vec<Result<Receipt, Error>> {
+        let Staged {
+            doors,
+            prepared,
+            reached,
+            has_ahead,
+        } = staged;
         let dues = prepared.iter().flatten().filter_map(|record| record.due);
         let first_due = dues.min();
-        let placed = self.shared.store.append(pending);
         self.count_produced(&doors, &prepared, &placed);
         let appended = self.shared.store.appended();
         let mut placed = placed.into_iter();
@@ -238,6 +275,7 @@ impl Client {
         &self,
         door: &Door,
         item: ProduceItem,
+        (notes, number): (&[Note], usize),
         reached: &mut Vec<Arc<WorkQueue>>,
     ) -> Result<(Pending, Option<Timestamp>), Error> {
         self.shared.check_running()?;
@@ -251,7 +289,10 @@ impl Client {
         let mut also = further_queues(&queue, &also)?;
         match payload {
             Payload::Message(mut message) => {
-                let facts = self.check_message(&topic, &message)?;
+                let mut facts = self.check_message(&topic, &message)?;
+                if !notes.is_empty() {
+                    facts.consumes = Note::write(notes, number, &mut message, also.len());
+                }
                 let waiting = if facts.is_delayed {
                     self.delayed(&topic, id, &mut message)?
                 } else {
@@ -349,6 +390,11 @@ impl Client {
         }
         flush
     }
+}
+
+/// Whether a message is not kept because nobody could ever read it.
+pub(super) const fn is_gone(error: &Error) -> bool {
+    matches!(error, Error::TopicNotFound(_) | Error::QueueNotFound { .. })
 }
 
 /// Further queues of a message.

@@ -269,6 +269,11 @@ impl Ledger {
         self.cursor = self.cursor.max(self.settled.floor());
     }
 
+    /// Whether the holder of `token` may say that it is done with a message.
+    pub(crate) fn is_held(&self, offset: u64, token: LeaseToken, opened_at: Timestamp) -> bool {
+        self.check(offset, token, opened_at).is_ok()
+    }
+
     /// The holder of `token` is done with a message. One from an earlier life of this broker
     /// counts: that life told nobody that the lease was over.
     pub(crate) fn acknowledge(
@@ -277,18 +282,32 @@ impl Ledger {
         token: LeaseToken,
         opened_at: Timestamp,
     ) -> LeaseOutcome {
-        if self.settled.contains(offset) {
-            return LeaseOutcome::Settled;
-        }
-        if let Some(lease) = self.leased.get(&offset) {
-            if lease.token != token {
-                return LeaseOutcome::Stale;
+        match self.check(offset, token, opened_at) {
+            Ok(()) => {
+                self.settle(offset);
+                LeaseOutcome::Done
             }
-        } else if !self.returned.contains_key(&offset) && token.leased_at >= opened_at {
-            return LeaseOutcome::Unknown;
+            Err(outcome) => outcome,
         }
-        self.settle(offset);
-        LeaseOutcome::Done
+    }
+
+    fn check(
+        &self,
+        offset: u64,
+        token: LeaseToken,
+        opened_at: Timestamp,
+    ) -> Result<(), LeaseOutcome> {
+        if self.settled.contains(offset) {
+            return Err(LeaseOutcome::Settled);
+        }
+        match self.leased.get(&offset) {
+            Some(lease) if lease.token == token => Ok(()),
+            Some(_) => Err(LeaseOutcome::Stale),
+            None if !self.returned.contains_key(&offset) && token.leased_at >= opened_at => {
+                Err(LeaseOutcome::Unknown)
+            }
+            None => Ok(()),
+        }
     }
 
     /// The holder of `token` keeps a message for as long as `handout` says, under its token;

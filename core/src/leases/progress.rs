@@ -2,6 +2,7 @@
 
 use crate::queue::Settled;
 use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
 
 /// A group's leases of one queue as the log has them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +24,14 @@ impl Progress {
             cursor: offset,
             attempts: Vec::new(),
         }
+    }
+
+    /// Messages were handed out, and are done with.
+    pub(crate) fn settle(&mut self, offsets: RangeInclusive<u64>) {
+        let end = offsets.end().saturating_add(1);
+        self.attempts.retain(|(of, _)| !offsets.contains(of));
+        self.settled.insert_range(*offsets.start()..end);
+        self.cursor = self.cursor.max(end).max(self.settled.floor());
     }
 
     /// Whether the floor says all there is.

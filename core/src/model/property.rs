@@ -49,6 +49,11 @@ pub const BODY_COMPRESSION: &str = "__BODY_COMPRESSION";
 /// the queue's number and the offset, with a colon between them. With it in the log the outcome
 /// and its being settled are one write.
 pub const SETTLES: &str = "__SETTLES";
+/// Messages that a group is done with once this record is in the log, comma-separated: each the
+/// queue's number, a colon, and the first and the last offset with a hyphen between them.
+pub const CONSUMES: &str = "__CONSUMES";
+/// The group of [`CONSUMES`]; without it, it is a work queue's, which has its topic's name.
+pub const CONSUMES_FOR: &str = "__CONSUMES_FOR";
 
 /// The topic a message goes to once its time has come, or its transaction is committed.
 pub const REAL_TOPIC: &str = "REAL_TOPIC";
@@ -102,6 +107,8 @@ pub fn is_internal(name: &str) -> bool {
             | INNER_MULTI_DISPATCH
             | INNER_MULTI_QUEUE_OFFSET
             | SETTLES
+            | CONSUMES
+            | CONSUMES_FOR
     )
 }
 

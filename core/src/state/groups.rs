@@ -4,6 +4,8 @@ use super::command::{LeaseChange, OffsetChange};
 use super::machine::State;
 use crate::broker::CommittedOffset;
 use crate::leases::Progress;
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 impl State {
     pub(super) fn commit_offsets(&mut self, group: String, offsets: Vec<OffsetChange>) {
@@ -69,6 +71,41 @@ impl State {
             if topics.is_empty() {
                 self.leases.remove(group);
             }
+        }
+    }
+
+    /// A group is done with messages of a queue. Of one without progress there nothing is noted: it
+    /// has begun anew since.
+    pub(crate) fn consume(
+        &mut self,
+        group: &str,
+        (topic, queue): (&str, u32),
+        offsets: RangeInclusive<u64>,
+    ) {
+        let committed = self.groups.get_mut(group);
+        let committed = committed.and_then(|topics| topics.get_mut(topic)?.get_mut(&queue));
+        let Some(committed) = committed else {
+            return;
+        };
+        if !self.leases.contains_key(group) {
+            self.leases.insert(group.to_owned(), BTreeMap::new());
+        }
+        let Some(topics) = self.leases.get_mut(group) else {
+            return;
+        };
+        let mut progress = topics
+            .get_mut(topic)
+            .and_then(|queues| queues.remove(&queue))
+            .unwrap_or_else(|| Progress::at(committed.offset));
+        progress.settle(offsets);
+        committed.offset = progress.settled.floor();
+        if !progress.is_plain() {
+            let queues = topics.entry(topic.to_owned()).or_default();
+            queues.insert(queue, progress);
+        }
+        topics.retain(|_, queues| !queues.is_empty());
+        if topics.is_empty() {
+            self.leases.remove(group);
         }
     }
 

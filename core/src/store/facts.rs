@@ -27,6 +27,8 @@ pub(crate) struct Facts {
     pub(crate) is_delayed: bool,
     /// The queue's number and the offset of the waiting record this is the outcome of.
     pub(crate) settles: Option<(u32, u64)>,
+    /// A group is done with others once this is in the log ([`property::CONSUMES`]).
+    pub(crate) consumes: bool,
 }
 
 impl Facts {
@@ -52,6 +54,7 @@ impl Facts {
             has_reserved: false,
             is_delayed: false,
             settles: None,
+            consumes: false,
         }
     }
 
@@ -73,7 +76,7 @@ impl Facts {
         let mut tag = 0;
         let mut keys = SmallVec::new();
         let (mut has_reserved, mut is_delayed) = (false, false);
-        let mut settles = None;
+        let (mut settles, mut consumes) = (None, false);
         for (name, value) in properties.iter() {
             match name {
                 property::TAGS => tag = tag_hash(value),
@@ -91,6 +94,8 @@ impl Facts {
                     has_reserved = true;
                     settles = settled(value);
                 }
+                property::CONSUMES => (has_reserved, consumes) = (true, true),
+                property::CONSUMES_FOR => has_reserved = true,
                 name if property::is_delay(name) => is_delayed = true,
                 _ => {}
             }
@@ -116,6 +121,7 @@ impl Facts {
             has_reserved,
             is_delayed,
             settles,
+            consumes,
         }
     }
 }

@@ -243,11 +243,13 @@ impl Channels {
         for (message, routed) in published {
             self.batch.put(number, None, message, routed);
         }
+        self.batch.consume(&settled);
         let last = self.store(out)?;
         let Some(Slot::Open(open)) = self.by_number.get_mut(&number) else {
             // Its messages could not be kept.
             return Ok(());
         };
+        // Those of which no record says so, too.
         let done = open.consuming.settle(settled);
         let done = done.and_then(|()| open.consuming.requeue(requeued));
         let done = done.and_then(|()| open.consuming.reject(rejected));

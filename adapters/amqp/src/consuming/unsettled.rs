@@ -35,6 +35,14 @@ pub struct Leased {
 }
 
 impl Unsettled {
+    /// The lease of what was taken out of a queue, and that queue.
+    pub(crate) const fn lease(&self) -> Option<(&Arc<WorkQueue>, &LeaseReceipt)> {
+        match self {
+            Self::Leased(sent) => Some((&sent.queue, &sent.receipt)),
+            Self::Streamed(_) => None,
+        }
+    }
+
     /// How long its acknowledgement may take, where the queue does not say for `default`, and when
     /// that time is over. A stream's message is kept from nobody, and may take as long as it does.
     fn due(&self, default: Option<Duration>) -> Option<(Duration, Duration)> {

@@ -4,12 +4,12 @@ use super::Routed;
 use crate::channel::Outcomes;
 use crate::codec::method::basic;
 use crate::codec::{Content, ContentMethod, FrameMax, ReplyCode, ShortString, write_content};
-use crate::consuming::Replies;
+use crate::consuming::{Replies, Taken};
 use crate::fault::Fault;
 use crate::message::Delivered;
 use crate::output::Output;
 use gantry_core::vhosts::{DeadLetter, WorkQueue};
-use gantry_core::{Client, Durability, Error, ProduceItem, Receipt};
+use gantry_core::{Client, Consumed, Durability, Error, ProduceItem, Receipt};
 use std::sync::Arc;
 
 /// Messages in the order they were published.
@@ -21,6 +21,8 @@ pub(crate) struct Batch {
     /// Of queues that may refuse messages, how many are on their way to them.
     counted: Vec<(Arc<WorkQueue>, u64)>,
     letters: Vec<DeadLetter>,
+    /// What is done with by it.
+    consumed: Vec<Consumed>,
 }
 
 #[derive(Debug)]
@@ -102,6 +104,20 @@ impl Batch {
         }
     }
 
+    /// A transaction's messages are done with once all before is in the log, and only then. What
+    /// goes nowhere says nothing of it.
+    pub(crate) fn consume(&mut self, taken: &Taken) {
+        if let Some(by) = self.items.len().checked_sub(1) {
+            let leases = taken.iter().filter_map(|(_, sent)| sent.lease());
+            self.consumed
+                .extend(leases.map(|(queue, receipt)| Consumed {
+                    queue: Arc::clone(queue),
+                    receipt: receipt.clone(),
+                    by,
+                }));
+        }
+    }
+
     /// How many messages are on their way to a queue that may refuse some.
     pub(crate) fn count_for(&self, queue: &Arc<WorkQueue>) -> u64 {
         let mut counted = self.counted.iter();
@@ -126,8 +142,9 @@ impl Batch {
         out: &mut impl Output,
     ) -> Stored {
         let items = std::mem::take(&mut self.items);
+        let consumed = std::mem::take(&mut self.consumed);
         let mut receipts = client
-            .produce_routed(items, Durability::Configured)
+            .produce_consuming(items, &consumed, Durability::Configured)
             .into_iter();
         let mut stored = Stored::default();
         for mut entry in self.entries.drain(..) {

@@ -134,7 +134,7 @@ async fn consume(uri: String, mut life: watch::Receiver<usize>, happened: Sender
 
 /// Has `work` done, which may fail, until the server's next life begins: when the connection ends,
 /// lapin leaves an acknowledgement or two without an answer.
-async fn until_the_next(
+pub(super) async fn until_the_next(
     life: &mut watch::Receiver<usize>,
     work: impl Future<Output = lapin::Result<()>>,
 ) -> Result<(), RecvError> {
@@ -165,7 +165,7 @@ async fn consume_in(life: usize, uri: &str, happened: &Sender<Happened>) -> lapi
     std::future::pending().await
 }
 
-async fn open(uri: &str) -> lapin::Result<(Connection, Channel)> {
+pub(super) async fn open(uri: &str) -> lapin::Result<(Connection, Channel)> {
     let connection = Connection::connect(uri, ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;
     Ok((connection, channel))

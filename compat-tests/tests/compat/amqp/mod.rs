@@ -9,6 +9,7 @@ mod crash;
 mod fed;
 mod interop;
 mod lapin;
+mod moves;
 mod secured;
 pub mod session;
 mod streams;

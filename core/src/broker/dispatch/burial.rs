@@ -1,7 +1,7 @@
-//! Messages that have died in a queue: a dead letter first, then they are settled. A crash in
-//! between makes a second dead letter, and loses none.
+//! Messages that have died in a queue: their dead letters say as well that they are done with.
 
-use crate::broker::{Durability, ProduceItem};
+use crate::broker::produce::is_gone;
+use crate::broker::{Consumed, Durability, ProduceItem};
 use crate::leases::LeaseReceipt;
 use crate::vhosts::{DeadLetter, Dealt, Death, WorkQueue};
 use crate::{Client, Error};
@@ -65,7 +65,7 @@ impl Client {
     /// A failed store.
     pub fn refuse(&self, letters: Vec<DeadLetter>) -> Result<(), Error> {
         let mut dead = Dead::default();
-        self.produce_letters(letters, &mut dead)?;
+        self.produce_letters(letters, None, &mut dead)?;
         self.bury_all(dead)
     }
 
@@ -86,10 +86,11 @@ impl Client {
                 .map(|(dealt, _)| dealt.receipt.clone())
                 .collect();
             let letters = self.letters_of(&queue, those);
-            if let Err(error) = self.produce_letters(letters, dead) {
+            if let Err(error) = self.produce_letters(letters, Some((&queue, &receipts)), dead) {
                 self.give_back(queue.group(), &receipts)?;
                 return Err(error);
             }
+            // Those that no letter was made of, too.
             self.ack(queue.group(), &receipts)?;
         }
         Ok(dead.reached.pop())
@@ -111,21 +112,39 @@ impl Client {
             .collect()
     }
 
-    fn produce_letters(&self, letters: Vec<DeadLetter>, dead: &mut Dead) -> Result<(), Error> {
+    /// Produces letters, which are of messages of a queue, one of each, if of any.
+    fn produce_letters(
+        &self,
+        letters: Vec<DeadLetter>,
+        of: Option<(&Arc<WorkQueue>, &[LeaseReceipt])>,
+        dead: &mut Dead,
+    ) -> Result<(), Error> {
         let mut items: Vec<ProduceItem> = Vec::with_capacity(letters.len());
-        for letter in letters {
+        let mut consumed = Vec::new();
+        for (at, letter) in letters.into_iter().enumerate() {
+            let has_items = !letter.items.is_empty();
             items.extend(letter.items);
+            if let Some((queue, receipts)) = of
+                && let Some(receipt) = receipts.get(at).filter(|_| has_items)
+            {
+                consumed.push(Consumed {
+                    queue: Arc::clone(queue),
+                    receipt: receipt.clone(),
+                    // Where it is more than one record, it is the last.
+                    by: items.len().saturating_sub(1),
+                });
+            }
             for queue in letter.queues {
                 if !dead.reached.iter().any(|known| Arc::ptr_eq(known, &queue)) {
                     dead.reached.push(queue);
                 }
             }
         }
-        for outcome in self.produce_routed(items, Durability::Appended) {
+        for outcome in self.produce_consuming(items, &consumed, Durability::Appended) {
             match outcome {
                 // Its queue has gone meanwhile, and it with it.
-                Ok(_) | Err(Error::TopicNotFound(_) | Error::QueueNotFound { .. }) => {}
-                Err(error) => return Err(error),
+                Err(error) if !is_gone(&error) => return Err(error),
+                _ => {}
             }
         }
         Ok(())

@@ -300,13 +300,8 @@ impl Client {
                         return Ok(());
                     }
                     grant.burials_left -= 1;
-                    // The dead letter first: a crash in between makes a second one, and loses none.
-                    self.bury(
-                        queue.topic.name(),
-                        &message,
-                        attempts,
-                        &give_up.dead_letters,
-                    )?;
+                    let group = &grant.request.group;
+                    self.bury(group, queue, &message, attempts, &give_up.dead_letters)?;
                     ledger.settle(offset);
                 }
                 _ if grant.fits(&message) => {

@@ -1,6 +1,8 @@
 //! What consumers say of what they were given.
 
 use super::{LeaseQueue, LeaseStart};
+use crate::broker::consumed::Note;
+use crate::broker::doors::Doors;
 use crate::broker::{Durability, MessageView, Payload, ProduceItem};
 use crate::leases::{GroupLeases, Handout, Hold, LeaseOutcome, LeaseReceipt, LeaseSession};
 use crate::leases::{LeaseToken, Ledger, Ledgers};
@@ -100,8 +102,7 @@ impl Client {
         Ok(outcomes)
     }
 
-    /// Writes a message to the dead letters and settles it. A crash in between may make a second
-    /// dead letter, and loses none.
+    /// Writes a message to the dead letters and settles it, as one.
     ///
     /// # Errors
     /// What producing the dead letter says; the message is then leased as before.
@@ -131,13 +132,13 @@ impl Client {
             return Ok(held);
         }
         if let Some(message) = self.leased_message(&queue, receipt.offset.get())? {
-            self.bury(&receipt.topic, &message, attempts, dead_letters)?;
+            self.bury(group, &queue, &message, attempts, dead_letters)?;
         }
         let outcome = self.with_ledger(&mut ledgers, group, receipt, |ledger| {
             ledger.settle(receipt.offset.get());
             LeaseOutcome::Done
         });
-        self.after_settling(group, &leases, &mut ledgers, std::slice::from_ref(receipt));
+        self.after_settling(group, &leases, &mut ledgers, [receipt]);
         outcome
     }
 
@@ -158,10 +159,12 @@ impl Client {
         }
     }
 
-    /// Writes a message to the dead letters.
+    /// Writes a message to the dead letters, and that the group is done with it. The caller holds
+    /// the group's leases, and settles it there.
     pub(super) fn bury(
         &self,
-        topic: &TopicName,
+        group: &GroupName,
+        of: &LeaseQueue,
         message: &MessageView,
         attempts: u32,
         dead_letters: &DeadLetters,
@@ -177,8 +180,15 @@ impl Client {
                 outcome => outcome?,
             },
         };
+        let offset = message.offset.get();
+        let note = Note {
+            group: group.clone(),
+            queue: of.topic.queue(of.queue)?,
+            offsets: offset..=offset,
+            by: 0,
+        };
         let message = Message {
-            properties: (dead_letters.properties)(&record, topic),
+            properties: (dead_letters.properties)(&record, of.topic.name()),
             reconsume_times: i32::try_from(attempts).unwrap_or(i32::MAX),
             ..record.to_message()
         };
@@ -188,7 +198,9 @@ impl Client {
             payload: Payload::Message(message),
             also: Vec::new(),
         };
-        let outcome = self.produce(vec![item], Durability::Appended).pop();
+        let doors = Doors::new(Durability::Appended, Some(&self.shared));
+        let (mut outcomes, _) = self.produce_noting(doors, vec![item], vec![note]);
+        let outcome = outcomes.pop();
         outcome.ok_or_else(|| Error::Internal("no outcome".to_owned()))??;
         Ok(())
     }
@@ -227,12 +239,12 @@ impl Client {
     }
 
     /// Has the log told, and those who were kept waiting.
-    fn after_settling(
+    pub(in crate::broker) fn after_settling<'a>(
         &self,
         group: &GroupName,
         leases: &Arc<GroupLeases>,
         ledgers: &mut Ledgers,
-        receipts: &[LeaseReceipt],
+        receipts: impl IntoIterator<Item = &'a LeaseReceipt>,
     ) {
         let (mut is_changed, mut is_awaited) = (false, false);
         for receipt in receipts {
