@@ -11,5 +11,6 @@ mod interop;
 mod lapin;
 mod secured;
 pub mod session;
+mod spring;
 mod streams;
 mod tutorials;
