@@ -1,6 +1,7 @@
 //! OpenMessaging over HTTP: bytes on a socket, stock clients, and what the others see of it.
 
 mod crash;
+mod hostile;
 mod http;
 mod interop;
 mod resources;
