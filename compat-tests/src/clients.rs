@@ -18,6 +18,8 @@ pub const ROCKETMQ_CLIENTS: &[&str] = &["4.9.8", "5.5.0"];
 pub const NEWEST_ROCKETMQ: &str = "5.5.0";
 /// The version of RabbitMQ's Java client.
 pub const AMQP_CLIENT: &str = "5.37.1";
+/// The version of Spring AMQP.
+pub const SPRING_AMQP: &str = "3.2.2";
 /// The version of RocketMQ's stock benchmarks.
 pub const ROCKETMQ_BENCHMARK: &str = "5.5.0";
 /// The version of RabbitMQ's stock benchmark, the last that is in Maven's central repository.
@@ -38,6 +40,8 @@ pub enum Installed {
     GoAmqp,
     /// RabbitMQ's Java client.
     JavaAmqp,
+    /// Spring AMQP, which has an older client of RabbitMQ's within.
+    SpringAmqp,
     /// `kafka-clients` of a version.
     Kafka(&'static str),
     /// Kafka's command line tools.
@@ -69,6 +73,7 @@ impl Installed {
             Self::GoRocketmq => "go-rocketmq".to_owned(),
             Self::GoAmqp => "go-amqp".to_owned(),
             Self::JavaAmqp => format!("java-amqp-{AMQP_CLIENT}"),
+            Self::SpringAmqp => format!("spring-amqp-{SPRING_AMQP}"),
             Self::Kafka(version) => format!("kafka-{version}"),
             Self::KafkaTools => format!("kafka-tools-{KAFKA_TOOLS}"),
             Self::Rocketmq(version) => format!("rocketmq-{version}"),
@@ -218,6 +223,20 @@ pub fn amqp_java() -> Command {
     command
         .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
         .args(["AmqpClient", "session"]);
+    command
+}
+
+/// Spring AMQP.
+#[must_use]
+pub fn spring_amqp() -> Command {
+    let directory = Installed::SpringAmqp.directory();
+    let mut command = java(
+        Jvm::Brief,
+        &[&directory.join("classes"), &directory.join("lib/*")],
+    );
+    command
+        .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+        .arg("SpringClient");
     command
 }
 

@@ -4,10 +4,11 @@ use crate::error::Refusal;
 use crate::headers;
 use crate::server::OpenMessaging;
 use crate::status::OmsStatus;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,19 @@ impl OpenMessaging {
     /// # Errors
     /// It is longer, does not come in time, or ends early.
     pub(crate) async fn body(&self, body: Body, limit: usize) -> Result<Bytes, Refusal> {
+        let too_long = || {
+            let text = format!("the body has more than {limit} bytes");
+            Refusal::new(OmsStatus::BodyTooLarge, text)
+        };
         let patience = Duration::from_millis(self.config.body_timeout_ms);
+        let promised = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        if promised > limit {
+            // Who writes all before he reads hears the answer, unless it is much too much.
+            if promised <= limit.saturating_mul(2) {
+                let _ = tokio::time::timeout(patience, pass_over(body)).await;
+            }
+            return Err(too_long());
+        }
         let read = axum::body::to_bytes(body, limit);
         let Ok(read) = tokio::time::timeout(patience, read).await else {
             let text = "the body did not come in time";
@@ -28,13 +41,17 @@ impl OpenMessaging {
             let is_long = std::error::Error::source(&error)
                 .is_some_and(|source| source.to_string().contains("length limit"));
             if is_long {
-                let text = format!("the body has more than {limit} bytes");
-                Refusal::new(OmsStatus::BodyTooLarge, text)
+                too_long()
             } else {
                 Refusal::new(OmsStatus::BadRequest, format!("the body: {error}"))
             }
         })
     }
+}
+
+async fn pass_over(body: Body) {
+    let mut chunks = body.into_data_stream();
+    while let Some(Ok(_)) = chunks.next().await {}
 }
 
 /// What a path names: `{name}`, in the namespace of the path or of the header.

@@ -3,7 +3,7 @@
 use super::debian;
 use crate::command::{on_path, run};
 use anyhow::{Result, bail};
-use compat_tests::clients::{AMQP_CLIENT, Installed};
+use compat_tests::clients::{AMQP_CLIENT, Installed, SPRING_AMQP};
 use compat_tests::paths;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,7 @@ pub(crate) fn sources(client: Installed) -> Result<Vec<PathBuf>> {
         Installed::GoRocketmq => files(&folder.join("go-rocketmq"))?,
         Installed::GoAmqp => files(&folder.join("go-amqp"))?,
         Installed::JavaAmqp => java_program("amqp")?,
+        Installed::SpringAmqp => java_program("spring-amqp")?,
         Installed::Kafka(_) => java_program("kafka")?,
         Installed::Rocketmq(_) => java_program("rocketmq")?,
         Installed::KafkaTools => vec![java.join("kafka-tools/pom.xml")],
@@ -48,6 +49,10 @@ pub(crate) fn install(client: Installed) -> Result<bool> {
         Installed::JavaAmqp => {
             jars("amqp", AMQP_CLIENT, &directory)?;
             compile("amqp", &directory)?;
+        }
+        Installed::SpringAmqp => {
+            jars("spring-amqp", SPRING_AMQP, &directory)?;
+            compile("spring-amqp", &directory)?;
         }
         Installed::Kafka(version) => {
             jars("kafka", version, &directory)?;

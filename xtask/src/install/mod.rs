@@ -39,6 +39,7 @@ fn everything() -> Vec<Installed> {
         Installed::GoRocketmq,
         Installed::GoAmqp,
         Installed::JavaAmqp,
+        Installed::SpringAmqp,
         Installed::Kcat,
     ];
     all.extend(
@@ -68,6 +69,7 @@ const fn tools(client: Installed) -> &'static [&'static str] {
         Installed::Go | Installed::GoRocketmq | Installed::GoAmqp => &["go"],
         Installed::Kcat => &[],
         Installed::JavaAmqp
+        | Installed::SpringAmqp
         | Installed::Kafka(_)
         | Installed::KafkaTools
         | Installed::Rocketmq(_)

@@ -12,5 +12,6 @@ mod lapin;
 mod moves;
 mod secured;
 pub mod session;
+mod spring;
 mod streams;
 mod tutorials;

@@ -1,6 +1,11 @@
-//! OpenMessaging over HTTP: bytes on a socket, and what the others see of it.
+//! OpenMessaging over HTTP: bytes on a socket, stock clients, and what the others see of it.
 
+mod crash;
+mod hostile;
+mod http;
 mod interop;
+mod resources;
+mod secured;
 mod wire;
 
 use compat_tests::gantry::Gantry;
@@ -28,6 +33,18 @@ impl Answer {
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
+
+    /// All that came on a connection.
+    pub fn parse(answer: &[u8]) -> Self {
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
+        let end = end.unwrap_or_else(|| panic!("no head: {answer:?}"));
+        let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+        Self {
+            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+            head,
+            body: answer[end + 4..].to_vec(),
+        }
+    }
 }
 
 /// Asks on a connection of its own.
@@ -53,14 +70,7 @@ pub fn ask(
     stream.write_all(&bytes).unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
-    let end = end.unwrap_or_else(|| panic!("no head: {answer:?}"));
-    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
-    Answer {
-        status: head.split(' ').nth(1).unwrap().parse().unwrap(),
-        head,
-        body: answer[end + 4..].to_vec(),
-    }
+    Answer::parse(&answer)
 }
 
 /// The specification's produce.
