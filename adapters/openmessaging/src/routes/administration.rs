@@ -194,6 +194,8 @@ async fn subscription(State(server): Server, place: Place) -> Result<Response, R
 
 async fn delete_subscription(State(server): Server, place: Place) -> Result<Response, Refusal> {
     let group = names::consumer(place.namespace.as_deref(), &place.name)?;
+    // It would begin anew with the oldest message.
+    server.callbacks.remove(&server.client, &group, None)?;
     server.client.delete_group(&group)?;
     Ok(StatusCode::OK.into_response())
 }
