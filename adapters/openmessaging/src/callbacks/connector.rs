@@ -11,8 +11,10 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
@@ -132,7 +134,15 @@ impl tower::Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        Box::pin(self.clone().connect(uri))
+        // The client may finish a connection for later whose request has another one by now.
+        let patience = Duration::from_millis(self.config.timeout_ms_max);
+        let connected = timeout(patience, self.clone().connect(uri));
+        let late = |_| {
+            Err(Unreachable::Failed(
+                "the connection took too long".to_owned(),
+            ))
+        };
+        Box::pin(async move { connected.await.unwrap_or_else(late) })
     }
 }
 

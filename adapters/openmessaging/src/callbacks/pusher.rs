@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 
 /// What a lease lasts longer than its request may take, in milliseconds.
 const LEASE_MARGIN_MS: u64 = 10_000;
-/// How often the destination is looked at anew: it may have more queues.
+/// How often the destination is looked at anew: it may have more queues, or be there again.
 const LOOK_INTERVAL: Duration = Duration::from_secs(15);
 /// After so many failures in a row all messages wait, and not only those that failed.
 const FAILURES_MAX: u32 = 5;
@@ -30,11 +30,14 @@ pub(super) struct Pusher {
     alone: VecDeque<Received>,
     /// Nothing is sent before.
     resume_at: Instant,
+    /// When a failure was counted last: those that were under way by then were the same one.
+    failed_at: Instant,
 }
 
 /// Messages on their way.
 struct Load {
     messages: Vec<Received>,
+    began: Instant,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -45,6 +48,7 @@ impl Pusher {
             standing,
             alone: VecDeque::new(),
             resume_at: Instant::now(),
+            failed_at: Instant::now(),
         }
     }
 
@@ -71,7 +75,8 @@ impl Pusher {
                         });
                     }
                     Err(refusal) => {
-                        self.pause_for(refusal.detail(), None);
+                        self.standing.course.lock().last_error = Some(refusal.detail().to_owned());
+                        self.pause(LOOK_INTERVAL);
                     }
                 },
             }
@@ -111,6 +116,7 @@ impl Pusher {
         };
         let load = Load {
             messages,
+            began: Instant::now(),
             _permit: permit,
         };
         Ok((!load.messages.is_empty()).then_some(load))
@@ -170,10 +176,10 @@ impl Pusher {
         let settled = match verdict {
             Verdict::Taken => self.taken(&load.messages, count),
             Verdict::Later(why, after) => {
-                let wait = self.pause_for(&why, after);
+                let wait = self.pause_for(&load, &why, after);
                 self.put_off(&load.messages, wait, false)
             }
-            Verdict::Refused(why) => self.refused(load.messages, &why),
+            Verdict::Refused(why) => self.refused(load, &why),
         };
         if let Err(error) = settled {
             let group = &self.standing.consumer;
@@ -189,12 +195,12 @@ impl Pusher {
         let mut course = self.standing.course.lock();
         course.delivered += count;
         course.failures_in_a_row = 0;
-        course.paused_until = None;
         Ok(())
     }
 
-    fn refused(&mut self, messages: Vec<Received>, why: &str) -> Result<(), Refusal> {
-        let failures = self.failed(why);
+    fn refused(&mut self, load: Load, why: &str) -> Result<(), Refusal> {
+        let failures = self.failed(&load, why);
+        let messages = load.messages;
         if failures > FAILURES_MAX {
             self.pause(self.backoff(failures - FAILURES_MAX));
         }
@@ -233,8 +239,8 @@ impl Pusher {
     }
 
     /// Nothing is sent for a while, as long as was said or longer with each failure; how long.
-    fn pause_for(&mut self, why: &str, after: Option<Duration>) -> Duration {
-        let failures = self.failed(why);
+    fn pause_for(&mut self, load: &Load, why: &str, after: Option<Duration>) -> Duration {
+        let failures = self.failed(load, why);
         let limit = Duration::from_millis(self.server.config.callbacks.retry_ms_max);
         let wait = after.map_or_else(|| self.backoff(failures), |after| after.min(limit));
         self.pause(wait);
@@ -250,12 +256,15 @@ impl Pusher {
     }
 
     /// Notes a failure; how many there were since something was taken.
-    fn failed(&self, why: &str) -> u32 {
+    fn failed(&mut self, load: &Load, why: &str) -> u32 {
         let figures = &self.server.callbacks.figures;
         figures.failed.fetch_add(1, Ordering::Relaxed);
         let mut course = self.standing.course.lock();
         course.failed += 1;
-        course.failures_in_a_row = course.failures_in_a_row.saturating_add(1);
+        if load.began >= self.failed_at {
+            self.failed_at = Instant::now();
+            course.failures_in_a_row = course.failures_in_a_row.saturating_add(1);
+        }
         course.last_error = Some(why.to_owned());
         course.failures_in_a_row
     }

@@ -9,6 +9,7 @@
 
 mod receiver;
 mod refusals;
+mod secured;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
@@ -25,7 +26,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
-use tokio::sync::oneshot;
+use tokio::sync::{Barrier, oneshot};
 use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
@@ -264,6 +265,26 @@ async fn a_receiver_that_is_busy_is_left_alone_for_as_long_as_it_says() {
     let figures = api.server.callback_figures();
     assert_eq!((figures.failed, figures.dead_lettered), (1, 0));
     api.stop().await;
+}
+
+#[tokio::test]
+async fn requests_that_fail_together_are_one_failure() {
+    let mut receiver = Receiver::new().await;
+    let barrier = Arc::new(Barrier::new(8));
+    let mut api = Api::new(local());
+    for _ in 0..8 {
+        receiver.reply(Reply::Together(Arc::clone(&barrier), 503));
+        api.produce("t", &[], "hello").await;
+    }
+    let retry = json!({"firstMillis": 500, "maxMillis": 3_600_000});
+    let callback = json!({"source": "t", "url": receiver.url(), "concurrency": 8, "retry": retry});
+    assert_eq!(api.set("c", callback).await.status, 201);
+    // Eight in a row would be waited for longer than this test waits.
+    for _ in 0..16 {
+        receiver.delivery().await;
+    }
+    api.stop().await;
+    assert_eq!(api.server.callback_figures().delivered, 8);
 }
 
 #[tokio::test]

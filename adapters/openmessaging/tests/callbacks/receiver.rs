@@ -4,6 +4,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, Response};
+use axum::serve::Listener;
 use bytes::Bytes;
 use futures_util::stream;
 use parking_lot::Mutex;
@@ -14,6 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::Barrier;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// How long a test waits for what must come.
@@ -55,6 +57,8 @@ impl Arrived {
 #[derive(Clone)]
 pub(crate) enum Reply {
     Status(u16, Vec<(&'static str, String)>),
+    /// So, once as many wait for it as the barrier wants.
+    Together(Arc<Barrier>, u16),
     /// Nothing, for ever.
     Silence,
     /// 200, and a body without an end.
@@ -88,6 +92,15 @@ impl Receiver {
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        Self::on((listener, address), handshake, usual)
+    }
+
+    /// On a listener and its address.
+    pub(crate) fn on(
+        (listener, address): (impl Listener<Addr: std::fmt::Debug>, SocketAddr),
+        handshake: Reply,
+        usual: impl Fn(&Arrived) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let (sender, arrived) = unbounded_channel();
         let behaviour = Arc::new(Behaviour {
             arrived: sender,
@@ -157,6 +170,11 @@ async fn answer(State(behaviour): State<Arc<Behaviour>>, request: Request) -> Re
             for (name, value) in fields {
                 response = response.header(name, value);
             }
+            response.body(Body::empty()).unwrap()
+        }
+        Reply::Together(barrier, status) => {
+            barrier.wait().await;
+            let response = Response::builder().status(status);
             response.body(Body::empty()).unwrap()
         }
         Reply::Silence => std::future::pending().await,

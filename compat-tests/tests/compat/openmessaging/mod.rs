@@ -1,5 +1,6 @@
 //! OpenMessaging over HTTP: bytes on a socket, and what the others see of it.
 
+mod callbacks;
 mod interop;
 mod wire;
 
