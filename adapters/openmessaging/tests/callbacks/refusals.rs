@@ -123,7 +123,7 @@ async fn nobody_goes_where_a_receiver_points() {
     }
     api.stop().await;
     assert_eq!(elsewhere.rest().len(), 0);
-    assert_eq!(api.left("c", "t").await, Vec::<String>::new());
+    assert_eq!(api.settled("c").await, 1);
 }
 
 #[tokio::test]
