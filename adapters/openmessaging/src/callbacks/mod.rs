@@ -213,13 +213,15 @@ impl OpenMessaging {
                 stands.is_some_and(|standing| Arc::ptr_eq(standing, &one.standing))
             });
             for (consumer, standing) in book {
-                if !running.contains_key(&consumer) {
+                running.entry(consumer).or_insert_with(|| {
                     let (until, ended) = oneshot::channel();
                     let pusher = Pusher::new(Arc::clone(self), Arc::clone(&standing));
                     tasks.spawn(pusher.run(ended));
-                    let _until = until;
-                    running.insert(consumer, Running { standing, _until });
-                }
+                    Running {
+                        standing,
+                        _until: until,
+                    }
+                });
             }
             tokio::select! {
                 () = stop.as_mut() => break,

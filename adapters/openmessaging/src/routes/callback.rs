@@ -255,9 +255,8 @@ impl OpenMessaging {
         within("retry.attemptsMax", attempts_max, 1, most)?;
         let first_millis = asked.first_millis.unwrap_or(limits.retry_first_ms);
         within("retry.firstMillis", first_millis, 1, limits.retry_ms_max)?;
-        let max_millis = asked
-            .max_millis
-            .unwrap_or(limits.retry_ms.max(first_millis));
+        let longest = limits.retry_ms.max(first_millis);
+        let max_millis = asked.max_millis.unwrap_or(longest);
         let least = first_millis;
         within("retry.maxMillis", max_millis, least, limits.retry_ms_max)?;
         Ok(Retry {

@@ -129,9 +129,7 @@ async fn nobody_goes_where_a_receiver_points() {
 #[tokio::test]
 async fn a_callback_that_cannot_be_is_refused_with_what_is_wrong() {
     let receiver = Receiver::new().await;
-    let mut config = local();
-    config.callbacks.callbacks_max = 1;
-    let mut api = Api::new(config);
+    let mut api = Api::new(local());
     api.produce("t", &[], "hello").await;
     let url = receiver.url();
     let wrong = [
@@ -191,7 +189,17 @@ async fn a_callback_that_cannot_be_is_refused_with_what_is_wrong() {
         let set = api.set("c", callback.clone()).await;
         assert_eq!(set.statuses(), statuses, "{callback}");
     }
-    let callback = json!({"source": "t", "url": url});
+    api.stop().await;
+}
+
+#[tokio::test]
+async fn there_are_no_more_callbacks_than_may_be() {
+    let receiver = Receiver::new().await;
+    let mut config = local();
+    config.callbacks.callbacks_max = 1;
+    let mut api = Api::new(config);
+    api.produce("t", &[], "hello").await;
+    let callback = json!({"source": "t", "url": receiver.url()});
     assert_eq!(api.set("c", callback.clone()).await.status, 201);
     assert_eq!(api.set("c", callback.clone()).await.status, 200);
     assert_eq!(api.set("d", callback).await.statuses(), (429, "1502"));
