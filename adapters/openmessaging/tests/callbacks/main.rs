@@ -28,6 +28,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::{Barrier, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tower::ServiceExt as _;
 
 /// An adapter that sends what is to be sent.
@@ -260,7 +261,7 @@ async fn a_receiver_that_is_busy_is_left_alone_for_as_long_as_it_says() {
     let callback = json!({"source": "t", "url": receiver.url(), "retry": retry});
     assert_eq!(api.set("c", callback).await.status, 201);
     receiver.delivery().await;
-    let refused = tokio::time::Instant::now();
+    let refused = Instant::now();
     // A message that comes meanwhile waits too.
     api.produce("t", &[], "second").await;
     let again = receiver.delivery().await;
@@ -271,6 +272,29 @@ async fn a_receiver_that_is_busy_is_left_alone_for_as_long_as_it_says() {
     assert_eq!(receiver.delivery().await.text(), "second");
     let figures = api.server.callback_figures();
     assert_eq!((figures.failed, figures.dead_lettered), (1, 0));
+    api.stop().await;
+}
+
+#[tokio::test]
+async fn no_more_requests_come_than_the_receiver_lets_come() {
+    let allowed = vec![
+        ("webhook-allowed-origin", "*".to_owned()),
+        ("webhook-allowed-rate", "600".to_owned()),
+    ];
+    let mut receiver = Receiver::with(Reply::Status(200, allowed), |_| status(200)).await;
+    let mut api = Api::new(local());
+    for _ in 0..5 {
+        api.produce("t", &[], "hello").await;
+    }
+    let callback = json!({"source": "t", "url": receiver.url(), "concurrency": 8});
+    assert_eq!(api.set("c", callback).await.status, 201);
+    receiver.delivery().await;
+    let first = Instant::now();
+    for _ in 0..4 {
+        receiver.delivery().await;
+    }
+    // A tenth of a second between two; the first was on its way for a moment.
+    assert!(first.elapsed() > Duration::from_millis(350));
     api.stop().await;
 }
 
