@@ -414,6 +414,8 @@ fn operators_see_health_and_numbers() {
         "gantry_store_health{state=\"healthy\"} 1",
         "gantry_store_health{state=\"failed\"} 0",
         "gantry_store_damaged_ranges 0",
+        "gantry_callbacks 0",
+        "gantry_callbacks_delivered_total 0",
         "# EOF",
     ] {
         assert!(metrics.contains(line), "{line} is not in {metrics}");

@@ -1,5 +1,6 @@
 //! The settings.
 
+use crate::callbacks;
 use serde::{Deserialize, Serialize};
 
 /// What operators may set; filled by the gateway.
@@ -53,6 +54,8 @@ pub struct Config {
     pub retry_after_s: u32,
     /// Origins whose pages may call (CORS); `*` is all.
     pub cors_origins: Vec<String>,
+    /// Messages that are sent to their consumers.
+    pub callbacks: callbacks::Config,
 }
 
 impl Default for Config {
@@ -81,6 +84,7 @@ impl Default for Config {
             dedup_ids_max: 100_000,
             retry_after_s: 1,
             cors_origins: Vec::new(),
+            callbacks: callbacks::Config::default(),
         }
     }
 }

@@ -37,7 +37,7 @@ pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempote
 /// What begins the name of a user's property.
 const PROPERTY_PREFIX: &str = "x-oms-p-";
 /// The version that is spoken.
-const SPOKEN: HeaderValue = HeaderValue::from_static("1.0.0");
+pub(crate) const SPOKEN: HeaderValue = HeaderValue::from_static("1.0.0");
 /// What a value is encoded for, beside all that is not ASCII.
 const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
 

@@ -3,6 +3,7 @@
 //!
 //! It keeps no message: everything is a verb of core's client. It binds no port.
 
+mod callbacks;
 mod config;
 mod error;
 mod head;
@@ -19,5 +20,6 @@ mod server;
 mod status;
 mod window;
 
+pub use callbacks::{Allowed, CallbackFigures, Config as CallbacksConfig};
 pub use config::Config;
 pub use server::OpenMessaging;

@@ -10,7 +10,7 @@ use gantry_core::model::{GroupName, Properties, QueueId, TopicName, property};
 use gantry_core::record::RecordView;
 use gantry_core::{
     DeadLetters, GiveUp, Hold, LeaseOrder, LeaseQueue, LeaseReceipt, LeaseRequest, LeaseStart,
-    Topic,
+    Leased, Topic,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,31 +66,54 @@ impl OpenMessaging {
             if leased.deliveries.is_empty() {
                 return Ok(Vec::new());
             }
-            let mut received = Vec::with_capacity(leased.deliveries.len());
-            let mut expired = Vec::new();
-            let now = self.clock.now();
-            for delivery in &leased.deliveries {
-                let Some(receipt) = leased.receipt(&request, delivery) else {
-                    continue;
-                };
-                let message = Handed::of(&delivery.message.bytes)?;
-                if message.is_expired(now) {
-                    expired.push(receipt);
-                    continue;
-                }
-                received.push(Received {
-                    message,
-                    receipt,
-                    attempt: delivery.attempt,
-                });
-            }
-            if !expired.is_empty() {
-                self.client.ack(&wanted.consumer, &expired)?;
-            }
+            let received = self.received(wanted, &request, &leased)?;
             if !received.is_empty() {
                 return Ok(received);
             }
         }
+    }
+
+    /// Leases what is there now; what has expired is settled unseen.
+    ///
+    /// # Errors
+    /// What core says.
+    pub(crate) fn lease(
+        &self,
+        wanted: &Wanted,
+        request: &LeaseRequest,
+    ) -> Result<Vec<Received>, Refusal> {
+        let leased = self.client.lease_now(request)?;
+        self.received(wanted, request, &leased)
+    }
+
+    fn received(
+        &self,
+        wanted: &Wanted,
+        request: &LeaseRequest,
+        leased: &Leased,
+    ) -> Result<Vec<Received>, Refusal> {
+        let mut received = Vec::with_capacity(leased.deliveries.len());
+        let mut expired = Vec::new();
+        let now = self.clock.now();
+        for delivery in &leased.deliveries {
+            let Some(receipt) = leased.receipt(request, delivery) else {
+                continue;
+            };
+            let message = Handed::of(&delivery.message.bytes)?;
+            if message.is_expired(now) {
+                expired.push(receipt);
+                continue;
+            }
+            received.push(Received {
+                message,
+                receipt,
+                attempt: delivery.attempt,
+            });
+        }
+        if !expired.is_empty() {
+            self.client.ack(&wanted.consumer, &expired)?;
+        }
+        Ok(received)
     }
 
     /// In core's terms. Each call begins with another queue, so that none waits for the others.

@@ -1,5 +1,6 @@
 //! The endpoint.
 
+use crate::callbacks::Callbacks;
 use crate::config::Config;
 use crate::error::Refusal;
 use crate::routes;
@@ -26,6 +27,8 @@ pub struct OpenMessaging {
     pub(crate) live: Arc<Semaphore>,
     /// What was sent lately.
     pub(crate) window: Window,
+    /// Consumers whose messages are sent to them.
+    pub(crate) callbacks: Callbacks,
     turn: AtomicU32,
     /// What ids of this run begin with, and the next one's number.
     ids: (String, AtomicU64),
@@ -49,6 +52,7 @@ impl OpenMessaging {
                 config.live_streams_max.min(Semaphore::MAX_PERMITS),
             )),
             window: Window::new(config.dedup_ids_max, config.dedup_window_ms, clock.now()),
+            callbacks: Callbacks::load(&client, &config.callbacks),
             turn: AtomicU32::new(0),
             ids: (prefix, AtomicU64::new(0)),
             client,

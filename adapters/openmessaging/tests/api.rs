@@ -565,7 +565,7 @@ async fn what_is_not_there_is_refused_and_not_forgotten() {
     assert_eq!(api.produce(&half, "half").await.statuses(), (501, "1418"));
     assert_eq!(api.produce(&[], "whole").await.statuses(), (200, "1200"));
     let push = [("x-oms-callbackURL", "http://192.0.2.1/")];
-    assert_eq!(api.pull(&push).await.statuses(), (501, "1418"));
+    assert_eq!(api.pull(&push).await.statuses(), (403, "1403"));
     let no_push = [("x-oms-callbackURL", "")];
     assert_eq!(api.pull(&no_push).await.statuses(), (200, "1200"));
     let pulled = api.pull(&[]).await;

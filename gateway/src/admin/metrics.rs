@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use gantry_core::Broker;
+use gantry_openmessaging::OpenMessaging;
 use gantry_remoting::nameserver::NameServer;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -30,6 +31,10 @@ struct Names(Arc<NameServer>);
 #[derive(Debug)]
 struct Amqp(Arc<gantry_amqp::Server>);
 
+/// As [`Store`].
+#[derive(Debug)]
+struct Callbacks(Arc<OpenMessaging>);
+
 /// Answers with all metrics.
 pub(super) async fn answer(State(watched): State<Watched>) -> Response {
     let mut registry = Registry::with_prefix("gantry");
@@ -41,6 +46,9 @@ pub(super) async fn answer(State(watched): State<Watched>) -> Response {
     }
     if let Some(amqp) = watched.amqp {
         registry.register_collector(Box::new(Amqp(amqp)));
+    }
+    if let Some(openmessaging) = watched.openmessaging {
+        registry.register_collector(Box::new(Callbacks(openmessaging)));
     }
     let mut text = String::new();
     match prometheus_client::encoding::text::encode(&mut text, &registry) {
@@ -65,12 +73,7 @@ impl Collector for Store {
             ),
         ];
         for (name, help, value) in counters {
-            ConstCounter::new(value).encode(encoder.encode_descriptor(
-                name,
-                help,
-                None,
-                prometheus_client::metrics::MetricType::Counter,
-            )?)?;
+            counter(&mut encoder, name, help, value)?;
         }
         let gauges = [
             (
@@ -146,6 +149,34 @@ impl Collector for Amqp {
     }
 }
 
+impl Collector for Callbacks {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let figures = self.0.callback_figures();
+        let counters = [
+            (
+                "callbacks_delivered",
+                "Messages that receivers of callbacks took",
+                figures.delivered,
+            ),
+            (
+                "callbacks_failed",
+                "Requests of callbacks that failed",
+                figures.failed,
+            ),
+            (
+                "callbacks_dead_lettered",
+                "Messages that no receiver took and that went to dead letters",
+                figures.dead_lettered,
+            ),
+        ];
+        for (name, help, value) in counters {
+            counter(&mut encoder, name, help, value)?;
+        }
+        let help = "Consumers whose messages are sent to them";
+        gauge(&mut encoder, "callbacks", help, figures.callbacks)
+    }
+}
+
 impl Store {
     fn encode_health(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let state = health::name(&self.0.health());
@@ -162,6 +193,20 @@ impl Store {
         }
         Ok(())
     }
+}
+
+fn counter(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: u64,
+) -> Result<(), fmt::Error> {
+    ConstCounter::new(value).encode(encoder.encode_descriptor(
+        name,
+        help,
+        None,
+        prometheus_client::metrics::MetricType::Counter,
+    )?)
 }
 
 fn gauge(

@@ -16,6 +16,7 @@ pub(crate) struct Watched {
     pub(crate) store: Option<Broker>,
     pub(crate) namesrv: Option<Arc<NameServer>>,
     pub(crate) amqp: Option<Arc<gantry_amqp::Server>>,
+    pub(crate) openmessaging: Option<Arc<gantry_openmessaging::OpenMessaging>>,
 }
 
 /// What is asked.

@@ -6,8 +6,8 @@ use crate::http::HttpLimits;
 use crate::tls::Gate;
 use anyhow::{Context, Result};
 use axum::Router;
+use gantry_core::Broker;
 use gantry_core::model::{Clock, SystemClock};
-use gantry_core::{Broker, Client};
 use gantry_management::{Listening, Management};
 use gantry_openmessaging::OpenMessaging;
 use gantry_remoting::BrokerRole;
@@ -46,6 +46,8 @@ pub(crate) struct BrokerEndpoints {
     pub(crate) kafka: Arc<gantry_kafka::Server>,
     pub(crate) amqp: Arc<gantry_amqp::Server>,
     pub(crate) openmessaging: HttpEndpoint,
+    /// The same, whose consumers' messages are sent to them.
+    pub(crate) callbacks: Arc<OpenMessaging>,
 }
 
 /// What HTTP connections are served by.
@@ -163,10 +165,12 @@ impl BrokerEndpoints {
         );
         let amqp = config.amqp.protocol.clone();
         let amqp = gantry_amqp::Server::new(client.clone(), amqp, Arc::clone(clock));
-        let openmessaging = HttpEndpoint::openmessaging(config, client.clone(), Arc::clone(clock));
+        let openmessaging = config.openmessaging.protocol.clone();
+        let openmessaging = OpenMessaging::new(client.clone(), openmessaging, Arc::clone(clock));
         Ok(Self {
             amqp,
-            openmessaging,
+            openmessaging: HttpEndpoint::openmessaging(config, &openmessaging),
+            callbacks: openmessaging,
             store: store.clone(),
             remoting: BrokerRole::new(client, remoting, Arc::clone(clock)),
             registrar,
@@ -176,7 +180,7 @@ impl BrokerEndpoints {
 }
 
 impl HttpEndpoint {
-    fn openmessaging(config: &Config, client: Client, clock: Arc<dyn Clock>) -> Self {
+    fn openmessaging(config: &Config, server: &Arc<OpenMessaging>) -> Self {
         let protocol = &config.openmessaging.protocol;
         Self {
             limits: HttpLimits {
@@ -186,7 +190,7 @@ impl HttpEndpoint {
                 drain_ms: config.connections.drain_ms,
                 ..HttpLimits::default()
             },
-            routes: OpenMessaging::new(client, protocol.clone(), clock).routes(),
+            routes: server.routes(),
         }
     }
 }

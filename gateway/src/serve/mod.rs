@@ -1,5 +1,6 @@
 //! `gantry serve`: binds, opens the store, serves until it is told to stop.
 
+mod callbacks;
 mod descriptors;
 mod endpoints;
 mod listeners;
@@ -12,6 +13,7 @@ use crate::admin::{self, Watched};
 use crate::config::{Config, Role};
 use crate::http::{self, HttpLimits};
 use anyhow::{Context, Result, bail};
+use callbacks::{Callbacks, Stopping};
 pub(crate) use endpoints::HttpEndpoint;
 use endpoints::{Endpoints, advertised_broker};
 use gantry_connection::Shutdown;
@@ -131,18 +133,25 @@ async fn run(
         }
     }
     let registrations = keep_up(config, &endpoints, &mut accepting)?;
+    let patience = Duration::from_millis(config.connections.drain_ms);
+    let callbacks = endpoints.broker.as_ref();
+    let callbacks = callbacks
+        .map(|broker| Callbacks::start(Arc::clone(&broker.callbacks), patience))
+        .transpose()?;
     ready::announce(&bound, ready_file)?;
     tokio::select! {
         _ = terminate.recv() => tracing::info!("terminated: finishing what is in flight"),
         _ = interrupt.recv() => tracing::info!("interrupted: finishing what is in flight"),
     }
+    let callbacks = callbacks.map(Callbacks::stop);
     if let Some(registrations) = registrations {
-        let patience = Duration::from_millis(config.connections.drain_ms);
         registrations.finish(patience).await;
     }
     accepting.shutdown().await;
     shutdown.request();
-    workers.finish()
+    let finished = workers.finish();
+    callbacks.map_or(Ok(()), Stopping::finish)?;
+    finished
 }
 
 fn admin_endpoint(config: &Config, store: Option<&Broker>, endpoints: &Endpoints) -> HttpEndpoint {
@@ -153,6 +162,10 @@ fn admin_endpoint(config: &Config, store: Option<&Broker>, endpoints: &Endpoints
             .broker
             .as_ref()
             .map(|broker| Arc::clone(&broker.amqp)),
+        openmessaging: endpoints
+            .broker
+            .as_ref()
+            .map(|broker| Arc::clone(&broker.callbacks)),
     };
     HttpEndpoint {
         limits: HttpLimits {

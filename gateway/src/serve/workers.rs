@@ -78,6 +78,9 @@ impl Workers {
             let body = move || {
                 let local = tokio::task::LocalSet::new();
                 runtime.block_on(local.run_until(worker.run(arrivals)));
+                drop(local);
+                // A name that is being resolved may take longer than anybody waits.
+                runtime.shutdown_background();
             };
             let name = format!("gantry-worker-{number}");
             threads.push(std::thread::Builder::new().name(name).spawn(body)?);

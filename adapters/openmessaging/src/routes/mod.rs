@@ -2,6 +2,7 @@
 
 mod administration;
 mod admission;
+mod callback;
 mod health;
 mod messages;
 mod oms;
@@ -27,6 +28,7 @@ pub(crate) fn all(server: &Arc<OpenMessaging>) -> Router {
         .merge(messages::routes())
         .merge(subscriptions::routes())
         .merge(stream::routes())
+        .merge(callback::routes())
         .merge(administration::routes());
     let mut routes = Router::new()
         .merge(health::routes())

@@ -63,7 +63,7 @@ async fn produced(
 async fn pulled(server: &OpenMessaging, fields: &HeaderMap) -> Result<Response, Refusal> {
     headers::check_version(fields, true)?;
     if let Some(callback) = field(fields, &headers::CALLBACK)? {
-        return without_push(&callback);
+        return super::callback::by_header(server, fields, &callback).await;
     }
     let namespace = field(fields, &headers::NAMESPACE)?;
     let consumer = field(fields, &headers::CONSUMER)?;
@@ -99,15 +99,6 @@ async fn pulled(server: &OpenMessaging, fields: &HeaderMap) -> Result<Response, 
     Ok(raw(&head, body.into()))
 }
 
-/// Nobody is called back. Without an address a push is to end, and none is there.
-fn without_push(callback: &str) -> Result<Response, Refusal> {
-    if callback.trim().is_empty() {
-        return Ok(StatusCode::OK.into_response());
-    }
-    let text = "x-oms-callbackURL: messages are pulled here, and not pushed";
-    Err(Refusal::parameter(text).with(StatusCode::NOT_IMPLEMENTED))
-}
-
 /// An answer that is one message.
 pub(super) fn raw(head: &Head<'_>, body: Body) -> Response {
     let mut response = Response::new(body);
@@ -123,7 +114,7 @@ pub(super) fn raw(head: &Head<'_>, body: Body) -> Response {
     response
 }
 
-fn missing(what: &str) -> Refusal {
+pub(super) fn missing(what: &str) -> Refusal {
     Refusal::new(OmsStatus::BadRequest, format!("{what} is missing"))
 }
 

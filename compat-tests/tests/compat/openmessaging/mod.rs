@@ -1,5 +1,6 @@
 //! OpenMessaging over HTTP: bytes on a socket, stock clients, and what the others see of it.
 
+mod callbacks;
 mod crash;
 mod hostile;
 mod http;
