@@ -7,6 +7,7 @@ mod config;
 mod error;
 mod head;
 mod headers;
+mod live;
 mod message;
 mod names;
 mod places;
@@ -16,6 +17,7 @@ mod receive;
 mod request;
 mod routes;
 mod server;
+mod settle;
 mod status;
 mod window;
 

@@ -246,6 +246,18 @@ impl Handed {
         Some((row.0, row.2))
     }
 
+    /// With its body, which [`Handed::body`] told.
+    pub(crate) fn envelope<'a>(
+        &'a self,
+        destination: &str,
+        body: &'a [u8],
+        compression: Option<&'static str>,
+    ) -> Head<'a> {
+        let mut head = self.head(destination, compression);
+        head.put_body(body);
+        head
+    }
+
     /// What it says, its body being compressed or not as [`Handed::body`] told.
     pub(crate) fn head(&self, destination: &str, compression: Option<&'static str>) -> Head<'_> {
         let mut head = Head {

@@ -10,7 +10,7 @@ use gantry_core::model::{GroupName, Properties, QueueId, TopicName, property};
 use gantry_core::record::RecordView;
 use gantry_core::{
     DeadLetters, GiveUp, Hold, LeaseOrder, LeaseQueue, LeaseReceipt, LeaseRequest, LeaseStart,
-    Topic,
+    Leased, Topic,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub(crate) struct Wanted {
     /// But always one message.
     pub(crate) bytes_max: usize,
     pub(crate) wait: Duration,
-    pub(crate) invisible_ms: u64,
+    pub(crate) hold: Hold,
     pub(crate) filter: Option<Arc<Filter>>,
 }
 
@@ -46,7 +46,7 @@ impl Received {
 }
 
 impl OpenMessaging {
-    /// Leases what is wanted; what has expired is settled unseen.
+    /// Leases what is wanted.
     ///
     /// # Errors
     /// What core says.
@@ -66,31 +66,44 @@ impl OpenMessaging {
             if leased.deliveries.is_empty() {
                 return Ok(Vec::new());
             }
-            let mut received = Vec::with_capacity(leased.deliveries.len());
-            let mut expired = Vec::new();
-            let now = self.clock.now();
-            for delivery in &leased.deliveries {
-                let Some(receipt) = leased.receipt(&request, delivery) else {
-                    continue;
-                };
-                let message = Handed::of(&delivery.message.bytes)?;
-                if message.is_expired(now) {
-                    expired.push(receipt);
-                    continue;
-                }
-                received.push(Received {
-                    message,
-                    receipt,
-                    attempt: delivery.attempt,
-                });
-            }
-            if !expired.is_empty() {
-                self.client.ack(&wanted.consumer, &expired)?;
-            }
+            let received = self.received(&request, &leased)?;
             if !received.is_empty() {
                 return Ok(received);
             }
         }
+    }
+
+    /// What was handed out, without what has expired: that is settled unseen.
+    ///
+    /// # Errors
+    /// What core says.
+    pub(crate) fn received(
+        &self,
+        request: &LeaseRequest,
+        leased: &Leased,
+    ) -> Result<Vec<Received>, Refusal> {
+        let mut received = Vec::with_capacity(leased.deliveries.len());
+        let mut expired = Vec::new();
+        let now = self.clock.now();
+        for delivery in &leased.deliveries {
+            let Some(receipt) = leased.receipt(request, delivery) else {
+                continue;
+            };
+            let message = Handed::of(&delivery.message.bytes)?;
+            if message.is_expired(now) {
+                expired.push(receipt);
+                continue;
+            }
+            received.push(Received {
+                message,
+                receipt,
+                attempt: delivery.attempt,
+            });
+        }
+        if !expired.is_empty() {
+            self.client.ack(&request.group, &expired)?;
+        }
+        Ok(received)
     }
 
     /// In core's terms. Each call begins with another queue, so that none waits for the others.
@@ -107,7 +120,7 @@ impl OpenMessaging {
             queues: queues.collect(),
             messages_max: wanted.max,
             bytes_max: wanted.bytes_max,
-            hold: Hold::Millis(wanted.invisible_ms),
+            hold: wanted.hold,
             filter: wanted.filter.clone(),
             order: LeaseOrder::Loose,
             give_up: self

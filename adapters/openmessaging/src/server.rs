@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::error::Refusal;
+use crate::live::Outstanding;
 use crate::routes;
 use crate::window::Window;
 use axum::Router;
@@ -24,6 +25,8 @@ pub struct OpenMessaging {
     pub(crate) requests: Arc<Semaphore>,
     /// Live streams that may be open.
     pub(crate) live: Arc<Semaphore>,
+    /// What they have out.
+    pub(crate) outstanding: Outstanding,
     /// What was sent lately.
     pub(crate) window: Window,
     turn: AtomicU32,
@@ -48,6 +51,7 @@ impl OpenMessaging {
             live: Arc::new(Semaphore::new(
                 config.live_streams_max.min(Semaphore::MAX_PERMITS),
             )),
+            outstanding: Outstanding::default(),
             window: Window::new(config.dedup_ids_max, config.dedup_window_ms, clock.now()),
             turn: AtomicU32::new(0),
             ids: (prefix, AtomicU64::new(0)),

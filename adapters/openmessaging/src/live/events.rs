@@ -1,0 +1,125 @@
+//! A live stream as the body of an answer: server-sent events, or a line of JSON each.
+
+use super::Live;
+use crate::error::Refusal;
+use crate::places;
+use crate::receive::Received;
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::stream;
+use gantry_connection::Shutdown;
+use gantry_core::model::{QueueId, QueueOffset};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+/// How messages are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Events,
+    Lines,
+}
+
+/// By queue, what follows the last message that the client was sent.
+pub(crate) type Positions = BTreeMap<QueueId, QueueOffset>;
+
+/// What is written.
+pub(crate) struct Events {
+    live: Live,
+    form: Form,
+    /// What an event's id says, of a stream that is gone on with by it.
+    positions: Option<Positions>,
+    shutdown: Shutdown,
+    is_over: bool,
+}
+
+impl Events {
+    pub(crate) const fn new(
+        live: Live,
+        form: Form,
+        positions: Option<Positions>,
+        shutdown: Shutdown,
+    ) -> Self {
+        Self {
+            live,
+            form,
+            positions,
+            shutdown,
+            is_over: false,
+        }
+    }
+
+    /// It ends when the client goes, or the gateway stops.
+    pub(crate) fn into_body(self) -> Body {
+        Body::from_stream(stream::unfold(self, |mut events| async {
+            if events.is_over {
+                return None;
+            }
+            let chunk = events.chunk().await.unwrap_or_else(|refusal| {
+                events.is_over = true;
+                events.problem(&refusal)
+            });
+            Some((Ok::<_, Infallible>(chunk), events))
+        }))
+    }
+
+    /// Settles what the connection took before, and waits for more or for the next heartbeat.
+    async fn chunk(&mut self) -> Result<Bytes, Refusal> {
+        self.live.taken()?;
+        let beat = self.live.next_beat();
+        let received = tokio::select! {
+            biased;
+            () = self.shutdown.requested() => {
+                self.is_over = true;
+                return Ok(self.blank(": the gateway stops\n\n"));
+            }
+            received = self.live.next(beat) => received?,
+        };
+        if received.is_empty() {
+            return Ok(self.blank(":\n\n"));
+        }
+        let mut chunk = Vec::new();
+        for one in &received {
+            self.write(one, &mut chunk)?;
+        }
+        Ok(chunk.into())
+    }
+
+    /// What is no message.
+    fn blank(&self, comment: &'static str) -> Bytes {
+        Bytes::from_static(match self.form {
+            Form::Events => comment.as_bytes(),
+            Form::Lines => b"\n",
+        })
+    }
+
+    fn write(&mut self, one: &Received, chunk: &mut Vec<u8>) -> Result<(), Refusal> {
+        if self.form == Form::Events {
+            chunk.extend_from_slice(b"event: message\n");
+            if let Some(positions) = &mut self.positions {
+                let after = one.receipt.offset.advance(1);
+                let position = positions.entry(one.receipt.queue).or_default();
+                *position = after.max(*position);
+                // All that the client has, once it has that event.
+                let id = places::write(positions.iter().map(|(queue, at)| (*queue, *at)));
+                chunk.extend_from_slice(format!("id: {id}\n").as_bytes());
+            }
+            chunk.extend_from_slice(b"data: ");
+        }
+        self.live.write(one, chunk)?;
+        chunk.extend_from_slice(match self.form {
+            Form::Events => b"\n\n",
+            Form::Lines => b"\n",
+        });
+        Ok(())
+    }
+
+    /// Why a stream is over.
+    fn problem(&self, refusal: &Refusal) -> Bytes {
+        let problem = serde_json::to_string(&refusal.problem()).unwrap_or_default();
+        let text = match self.form {
+            Form::Events => format!("event: problem\ndata: {problem}\n\n"),
+            Form::Lines => format!("{{\"problem\":{problem}}}\n"),
+        };
+        text.into()
+    }
+}
