@@ -1,6 +1,7 @@
 //! OpenMessaging over HTTP: bytes on a socket, and what the others see of it.
 
 mod interop;
+mod streams;
 mod wire;
 
 use compat_tests::gantry::Gantry;
