@@ -1,6 +1,7 @@
 //! Live streams, against a broker of their own.
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     missing_docs,
     reason = "tests"
@@ -172,7 +173,7 @@ async fn a_stream_ends_with_a_word_when_the_gateway_stops() {
 #[tokio::test]
 async fn no_more_is_out_than_the_credit_and_an_answer_makes_room() {
     let api = Api::new(Config::default());
-    for body in ["one", "two", "three"] {
+    for body in ["one", "two", "three", "four"] {
         api.produce(&[], body).await;
     }
     let mut body = manual(&api, "&credit=2").await;
@@ -211,7 +212,10 @@ async fn no_more_is_out_than_the_credit_and_an_answer_makes_room() {
         (&json!("three"), &json!(2))
     );
     drop(body);
-    assert_eq!(received(&api, 0).await, named(&[("one", 2), ("three", 3)]));
+    assert_eq!(
+        received(&api, 0).await,
+        named(&[("one", 2), ("three", 3), ("four", 1)])
+    );
 }
 
 #[tokio::test]
@@ -254,6 +258,51 @@ async fn what_a_stream_has_out_is_its_own_until_it_ends() {
 }
 
 #[tokio::test]
+async fn a_client_is_sent_no_more_at_a_time_than_may_wait_for_it() {
+    let api = Api::new(Config {
+        live_bytes_max: 100_000,
+        ..Config::default()
+    });
+    // Six times as long in JSON.
+    let body: &'static str = "\u{1}".repeat(10_000).leak();
+    for _ in 0..8 {
+        api.produce(&[], body).await;
+    }
+    let (_, mut events) = stream(&api, "", &[]).await;
+    for _ in 0..2 {
+        let chunk = frame(&mut events).await;
+        assert_eq!(messages(&chunk).len(), 2, "of {} bytes", chunk.len());
+    }
+    drop(events);
+    let back = received(&api, 0).await;
+    assert_eq!(
+        back.len(),
+        6,
+        "what was taken is settled, what was not is not"
+    );
+}
+
+#[tokio::test]
+async fn a_stream_waits_while_its_consumer_may_have_no_more() {
+    let mut core = gantry_core::Config::default();
+    core.leases.per_queue_max = 1;
+    let api = Api::over(core, Config::default());
+    for body in ["one", "two"] {
+        api.produce(&[], body).await;
+    }
+    let mut first = manual(&api, "").await;
+    let one = messages(&frame(&mut first).await).remove(0);
+    let mut second = manual(&api, "").await;
+    let heartbeat = second.next().now_or_never();
+    assert!(
+        heartbeat.is_none(),
+        "what is ready cannot be had: {heartbeat:?}"
+    );
+    let (next, _) = tokio::join!(frame(&mut second), settle(&api, "ack", &one));
+    assert_eq!(messages(&next)[0]["body"], "two");
+}
+
+#[tokio::test]
 async fn what_a_stream_cannot_be_is_refused() {
     let api = Api::new(Config {
         live_credit_max: 10,
@@ -263,6 +312,7 @@ async fn what_a_stream_cannot_be_is_refused() {
     for wrong in [
         "&ack=always",
         "&credit=1",
+        "&ack=manual&credit=0",
         "&ack=manual&credit=11",
         "&ack=manual&credit=-1",
         "&nonsense=1",
@@ -298,7 +348,7 @@ async fn connect(
     match tokio_tungstenite::client_async(request, stream).await {
         Ok((socket, _)) => Ok(socket),
         Err(tokio_tungstenite::tungstenite::Error::Http(answer)) => Err(answer.status().as_u16()),
-        Err(other) => std::panic::panic_any(other.to_string()),
+        Err(other) => panic!("{other}"),
     }
 }
 

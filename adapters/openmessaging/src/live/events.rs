@@ -11,6 +11,7 @@ use gantry_connection::Shutdown;
 use gantry_core::model::{QueueId, QueueOffset};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::vec::IntoIter;
 
 /// How messages are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,11 +30,15 @@ pub(crate) struct Events {
     /// What an event's id says, of a stream that is gone on with by it.
     positions: Option<Positions>,
     shutdown: Shutdown,
+    /// What is leased and not written yet: a message's JSON may be several times as long as it is.
+    backlog: IntoIter<Received>,
+    /// Messages of the chunk that the connection took last.
+    written: usize,
     is_over: bool,
 }
 
 impl Events {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         live: Live,
         form: Form,
         positions: Option<Positions>,
@@ -44,6 +49,8 @@ impl Events {
             form,
             positions,
             shutdown,
+            backlog: Vec::new().into_iter(),
+            written: 0,
             is_over: false,
         }
     }
@@ -64,22 +71,28 @@ impl Events {
 
     /// Settles what the connection took before, and waits for more or for the next heartbeat.
     async fn chunk(&mut self) -> Result<Bytes, Refusal> {
-        self.live.taken()?;
-        let beat = self.live.next_beat();
-        let received = tokio::select! {
-            biased;
-            () = self.shutdown.requested() => {
-                self.is_over = true;
-                return Ok(self.blank(": the gateway stops\n\n"));
+        self.live.taken(std::mem::take(&mut self.written))?;
+        if self.backlog.as_slice().is_empty() {
+            let beat = self.live.next_beat();
+            let received = tokio::select! {
+                biased;
+                () = self.shutdown.requested() => {
+                    self.is_over = true;
+                    return Ok(self.blank(": the gateway stops\n\n"));
+                }
+                received = self.live.next(beat) => received?,
+            };
+            if received.is_empty() {
+                return Ok(self.blank(":\n\n"));
             }
-            received = self.live.next(beat) => received?,
-        };
-        if received.is_empty() {
-            return Ok(self.blank(":\n\n"));
+            self.backlog = received.into_iter();
         }
         let mut chunk = Vec::new();
-        for one in &received {
-            self.write(one, &mut chunk)?;
+        while chunk.len() < self.live.bytes_max()
+            && let Some(one) = self.backlog.next()
+        {
+            self.write(&one, &mut chunk)?;
+            self.written += 1;
         }
         Ok(chunk.into())
     }

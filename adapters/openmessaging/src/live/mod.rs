@@ -140,15 +140,21 @@ impl Live {
         }
     }
 
-    /// The connection has taken all that was given.
-    fn taken(&mut self) -> Result<(), Refusal> {
+    /// The connection has taken so many of those that were given.
+    fn taken(&mut self, count: usize) -> Result<(), Refusal> {
         if let Settling::Auto(unsettled) = &mut self.settling
-            && !unsettled.is_empty()
+            && count > 0
         {
-            self.server.client.ack(&self.wanted.consumer, unsettled)?;
-            unsettled.clear();
+            let rest = unsettled.split_off(count.min(unsettled.len()));
+            let taken = std::mem::replace(unsettled, rest);
+            self.server.client.ack(&self.wanted.consumer, &taken)?;
         }
         Ok(())
+    }
+
+    /// Bytes to write at a time, but always a message.
+    fn bytes_max(&self) -> usize {
+        self.server.config.live_bytes_max.max(1)
     }
 
     /// Writes a message as its envelope.

@@ -102,16 +102,17 @@ impl Conversation {
                     self.hear(live, frame).await?;
                 }
                 received = live.next(beat) => {
-                    for one in received? {
+                    let received = received?;
+                    for one in &received {
                         let mut text = br#"{"message":"#.to_vec();
-                        live.write(&one, &mut text)?;
+                        live.write(one, &mut text)?;
                         text.push(b'}');
                         let text = Utf8Bytes::try_from(text);
                         let text = text.map_err(|_| End::Closed(close_code::ERROR, "no UTF-8"))?;
                         self.socket.feed(Message::Text(text)).await?;
                     }
                     self.socket.flush().await?;
-                    live.taken()?;
+                    live.taken(received.len())?;
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! A consumer's messages as they come: server-sent events, lines of JSON, or a WebSocket.
 
 use super::admission;
+use super::subscriptions::Ack;
 use crate::error::Refusal;
 use crate::headers;
 use crate::live::{self, Events, Form, Live, Positions};
@@ -53,13 +54,6 @@ struct Asked {
     credit: Option<u32>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Ack {
-    Auto,
-    Manual,
-}
-
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
 async fn open(
@@ -80,6 +74,9 @@ async fn open(
     }
     let ack = asked.ack.unwrap_or(Ack::Auto);
     let credit = server.config.live_credit_max;
+    if asked.credit == Some(0) {
+        return Err(Refusal::parameter("nothing could raise a credit of 0 here"));
+    }
     let live = live(&server, &place, &asked, (ack, credit))?;
     let accept = fields.get(header::ACCEPT);
     let is_lines = accept.is_some_and(|kinds| kinds.to_str().is_ok_and(|all| all.contains(LINES)));

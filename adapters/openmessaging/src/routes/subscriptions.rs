@@ -54,7 +54,7 @@ struct Receive {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Ack {
+pub(super) enum Ack {
     Auto,
     #[default]
     Manual,

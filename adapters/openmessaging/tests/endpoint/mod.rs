@@ -43,8 +43,11 @@ impl Answer {
 
 impl Api {
     pub(crate) fn new(config: Config) -> Self {
+        Self::over(CoreConfig::default(), config)
+    }
+
+    pub(crate) fn over(mut core: CoreConfig, config: Config) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let mut core = CoreConfig::default();
         core.store.segment_bytes = 1 << 24;
         core.store.stretch_bytes = 1 << 22;
         core.topics.default_queues = 1;
