@@ -210,6 +210,11 @@ impl Handed {
         expires.is_some_and(|time: i64| time <= now.millis())
     }
 
+    /// Length of its body as it is stored.
+    pub(crate) fn body_bytes(&self) -> usize {
+        self.message.body.len()
+    }
+
     /// Its body, and whether that is as it is stored although it is compressed: only who says by
     /// Accept-Encoding that it can take it so gets it so.
     pub(crate) fn body(&self, asking: Option<&HeaderMap>) -> (Bytes, Option<&'static str>) {

@@ -13,6 +13,11 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::vec::IntoIter;
 
+/// About what a message has in JSON beside its body.
+const ENVELOPE_BYTES: usize = 512;
+/// A buffer that has grown to twice what it holds is not kept.
+const WASTE_BYTES_MAX: usize = 8 << 10;
+
 /// How messages are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -87,14 +92,30 @@ impl Events {
             }
             self.backlog = received.into_iter();
         }
-        let mut chunk = Vec::new();
+        let mut chunk = Vec::with_capacity(self.chunk_bytes());
         while chunk.len() < self.live.bytes_max()
             && let Some(one) = self.backlog.next()
         {
             self.write(&one, &mut chunk)?;
             self.written += 1;
         }
+        // A slow client's chunk is kept for long.
+        if chunk.capacity() - chunk.len() > WASTE_BYTES_MAX {
+            return Ok(Bytes::copy_from_slice(&chunk));
+        }
         Ok(chunk.into())
+    }
+
+    /// Bytes that the next chunk has if nothing in it is escaped.
+    fn chunk_bytes(&self) -> usize {
+        let mut bytes = 0;
+        for one in self.backlog.as_slice() {
+            if bytes >= self.live.bytes_max() {
+                break;
+            }
+            bytes += one.message.body_bytes() + ENVELOPE_BYTES;
+        }
+        bytes
     }
 
     /// What is no message.
