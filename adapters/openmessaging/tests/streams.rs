@@ -553,6 +553,8 @@ async fn pages_of_other_origins_are_not_let_in() {
     let address = serve(&api).await;
     let refused = connect(&address, "", &[("origin", "https://other.example")]).await;
     assert_eq!(refused.err(), Some(403));
+    let (refused, _) = stream(&api, "", &[("origin", "https://other.example")]).await;
+    assert_eq!(refused, 403);
     let allowed = connect(&address, "", &[("origin", "https://page.example")]).await;
     assert!(allowed.is_ok());
     let unknown = connect(&address, "", &[("sec-websocket-protocol", "mqtt")]).await;

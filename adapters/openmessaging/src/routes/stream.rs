@@ -65,11 +65,11 @@ async fn open(
     upgrade: Upgrade,
 ) -> Result<Response, Refusal> {
     let Query(asked) = asked.map_err(|error| Refusal::parameter(error.body_text()))?;
+    check_origin(&server, &fields)?;
     let wanted = fields.get(header::UPGRADE);
     if wanted.is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(b"websocket")) {
         let upgrade =
             upgrade.map_err(|error| Refusal::parameter(error.body_text()).with(error.status()))?;
-        check_origin(&server, &fields)?;
         return socket(&server, &place, &asked, underneath, upgrade);
     }
     let ack = asked.ack.unwrap_or(Ack::Auto);
@@ -135,7 +135,8 @@ fn live(
     }
 }
 
-/// A browser lets every page open one, and sends no preflight.
+/// A browser lets every page open a stream, and sends no preflight: what the page may not see would
+/// be taken from those who wait for it.
 fn check_origin(server: &OpenMessaging, fields: &HeaderMap) -> Result<(), Refusal> {
     let is_allowed = admission::allowed_origin(&server.config, fields).is_some();
     if is_allowed || !fields.contains_key(header::ORIGIN) {
