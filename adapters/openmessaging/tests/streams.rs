@@ -525,7 +525,7 @@ async fn a_socket_is_closed_with_the_reason() {
 #[tokio::test]
 async fn a_client_that_answers_no_heartbeat_is_given_up() {
     let api = Api::new(Config {
-        heartbeat_ms: 20,
+        heartbeat_ms: 100,
         ..Config::default()
     });
     api.produce(&[], "one").await;
