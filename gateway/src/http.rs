@@ -1,8 +1,9 @@
 //! HTTP listeners: whatever is asked there, connections are counted, and a slow head ends them.
 
+use crate::patient::Patient;
 use crate::serve::HttpEndpoint;
+use axum::Router;
 use axum::extract::ConnectInfo;
-use axum::{Extension, Router};
 use gantry_connection::{Connections, Shutdown};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -26,6 +27,8 @@ pub(crate) struct HttpLimits {
     pub(crate) head_timeout_ms: u64,
     /// Most bytes of it.
     pub(crate) head_bytes_max: usize,
+    /// Longest time a client may take none of what is written, in milliseconds.
+    pub(crate) write_timeout_ms: u64,
     /// Requests of one HTTP/2 connection at a time.
     pub(crate) streams_max: u32,
     /// Longest time to answer what is in flight at the end, in milliseconds.
@@ -38,6 +41,7 @@ impl Default for HttpLimits {
             connections_max: 64,
             head_timeout_ms: 10_000,
             head_bytes_max: 64 << 10,
+            write_timeout_ms: 30_000,
             streams_max: 64,
             drain_ms: 0,
         }
@@ -80,7 +84,8 @@ pub(crate) async fn serve(
     }
 }
 
-/// Serves one connection, of HTTP/1.1 or of HTTP/2 as it begins, until it ends.
+/// Serves one connection, of HTTP/1.1 or of HTTP/2 as it begins, until it ends, and whatever it
+/// became meanwhile.
 ///
 /// # Errors
 /// Why it ended.
@@ -90,12 +95,37 @@ pub(crate) async fn converse(
     endpoint: &HttpEndpoint,
     shutdown: &Shutdown,
 ) -> Result<(), String> {
-    let HttpEndpoint { limits, routes } = endpoint;
+    let limits = &endpoint.limits;
+    let asker = Asker {
+        peer,
+        has_asked: Arc::default(),
+        upgrades: Connections::new(1),
+        shutdown: shutdown.clone(),
+    };
+    let stream = Patient::new(stream, Duration::from_millis(limits.write_timeout_ms));
+    let ended = answer(stream, endpoint, &asker).await;
+    let overdue = async {
+        shutdown.requested().await;
+        sleep(Duration::from_millis(limits.drain_ms)).await;
+    };
+    // A WebSocket uses the connection when HTTP has ended.
+    tokio::select! {
+        () = asker.upgrades.all_closed() => ended,
+        () = overdue => Err("what the connection became took too long to end".to_owned()),
+    }
+}
+
+/// Answers requests until none comes any more.
+///
+/// # Errors
+/// Why it ended.
+async fn answer(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    HttpEndpoint { limits, routes }: &HttpEndpoint,
+    asker: &Asker,
+) -> Result<(), String> {
     let head_timeout = Duration::from_millis(limits.head_timeout_ms);
-    let has_asked = Arc::new(AtomicBool::new(false));
-    let asks = Arc::clone(&has_asked);
-    let routes: Router = routes.clone().layer(Extension(ConnectInfo(peer)));
-    let service = tower_of(routes, asks);
+    let service = tower_of(routes.clone(), asker.clone());
     let builder = builder(limits, head_timeout);
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
@@ -105,12 +135,12 @@ pub(crate) async fn converse(
             ended = connection.as_mut() => return ended.map_err(|error| error.to_string()),
             // Neither version's own timeout counts before it is known which it is.
             () = sleep(head_timeout), if is_first => {
-                if !has_asked.load(Ordering::Relaxed) {
+                if !asker.has_asked.load(Ordering::Relaxed) {
                     return Err("no request came in time".to_owned());
                 }
                 is_first = false;
             }
-            () = shutdown.requested() => break,
+            () = asker.shutdown.requested() => break,
         }
     }
     connection.as_mut().graceful_shutdown();
@@ -118,6 +148,18 @@ pub(crate) async fn converse(
         Ok(ended) => ended.map_err(|error| error.to_string()),
         Err(_) => Err("what was in flight took too long".to_owned()),
     }
+}
+
+/// What requests know of the connection they come on, as extensions.
+#[derive(Clone, Debug)]
+struct Asker {
+    peer: SocketAddr,
+    /// Whether any has come.
+    has_asked: Arc<AtomicBool>,
+    /// Who holds the connection when it is not HTTP any more.
+    upgrades: Connections,
+    /// When everything is to end.
+    shutdown: Shutdown,
 }
 
 fn builder(limits: &HttpLimits, head_timeout: Duration) -> auto::Builder<TokioExecutor> {
@@ -138,10 +180,10 @@ fn builder(limits: &HttpLimits, head_timeout: Duration) -> auto::Builder<TokioEx
     builder
 }
 
-/// The routes as hyper's service, which notes that a request has come.
+/// The routes as hyper's service.
 fn tower_of(
     routes: Router,
-    asks: Arc<AtomicBool>,
+    asker: Asker,
 ) -> impl hyper::service::Service<
     hyper::Request<hyper::body::Incoming>,
     Response = axum::response::Response,
@@ -150,8 +192,13 @@ fn tower_of(
 > + Send
 + Clone {
     let service = TowerToHyperService::new(routes);
-    hyper::service::service_fn(move |request| {
-        asks.store(true, Ordering::Relaxed);
+    // The routes with extensions of their own would be a copy of all of them for each connection.
+    hyper::service::service_fn(move |mut request| {
+        asker.has_asked.store(true, Ordering::Relaxed);
+        let known = request.extensions_mut();
+        known.insert(ConnectInfo(asker.peer));
+        known.insert(asker.upgrades.clone());
+        known.insert(asker.shutdown.clone());
         hyper::service::Service::call(&service, request)
     })
 }

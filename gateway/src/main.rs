@@ -5,6 +5,7 @@ mod cli;
 mod config;
 mod http;
 mod log;
+mod patient;
 mod serve;
 mod tls;
 

@@ -15,6 +15,8 @@ pub struct Config {
     pub head_bytes_max: usize,
     /// Longest time a client may take to send a request's body.
     pub body_timeout_ms: u64,
+    /// Longest time a client may take none of an answer, or of a live stream.
+    pub write_timeout_ms: u64,
     /// Longest message.
     pub message_bytes_max: usize,
     /// Longest body of a request that is not one message.
@@ -36,6 +38,10 @@ pub struct Config {
     /// Most bytes of messages that a live stream has for a client who reads slowly, but always one
     /// message.
     pub live_bytes_max: usize,
+    /// Most messages that a live stream with `ack=manual` may have out unacknowledged.
+    pub live_credit_max: u32,
+    /// Longest frame that a WebSocket's client may send.
+    pub live_frame_bytes_max: usize,
     /// How long a live stream is silent before a heartbeat.
     pub heartbeat_ms: u64,
     /// Requests of one HTTP/2 connection at a time.
@@ -65,6 +71,7 @@ impl Default for Config {
             head_timeout_ms: 10_000,
             head_bytes_max: 64 << 10,
             body_timeout_ms: 30_000,
+            write_timeout_ms: 30_000,
             message_bytes_max: 4 << 20,
             batch_bytes_max: 16 << 20,
             batch_messages_max: 1_024,
@@ -75,6 +82,8 @@ impl Default for Config {
             requests_max: 16_384,
             live_streams_max: 1_024,
             live_bytes_max: 64 << 10,
+            live_credit_max: 256,
+            live_frame_bytes_max: 128 << 10,
             heartbeat_ms: 15_000,
             streams_max: 256,
             invisible_ms: 30_000,

@@ -8,6 +8,7 @@ mod config;
 mod error;
 mod head;
 mod headers;
+mod live;
 mod message;
 mod names;
 mod places;
@@ -17,6 +18,7 @@ mod receive;
 mod request;
 mod routes;
 mod server;
+mod settle;
 mod status;
 mod window;
 

@@ -210,6 +210,11 @@ impl Handed {
         expires.is_some_and(|time: i64| time <= now.millis())
     }
 
+    /// Length of its body as it is stored.
+    pub(crate) fn body_bytes(&self) -> usize {
+        self.message.body.len()
+    }
+
     /// Its body, and whether that is as it is stored although it is compressed: only who says by
     /// Accept-Encoding that it can take it so gets it so.
     pub(crate) fn body(&self, asking: Option<&HeaderMap>) -> (Bytes, Option<&'static str>) {
@@ -244,6 +249,18 @@ impl Handed {
         };
         let row = COMPRESSIONS.iter().find(|(name, _, _)| *name == kind)?;
         Some((row.0, row.2))
+    }
+
+    /// With its body, which [`Handed::body`] told.
+    pub(crate) fn envelope<'a>(
+        &'a self,
+        destination: &str,
+        body: &'a [u8],
+        compression: Option<&'static str>,
+    ) -> Head<'a> {
+        let mut head = self.head(destination, compression);
+        head.put_body(body);
+        head
     }
 
     /// What it says, its body being compressed or not as [`Handed::body`] told.

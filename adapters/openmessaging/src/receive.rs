@@ -26,7 +26,7 @@ pub(crate) struct Wanted {
     /// But always one message.
     pub(crate) bytes_max: usize,
     pub(crate) wait: Duration,
-    pub(crate) invisible_ms: u64,
+    pub(crate) hold: Hold,
     pub(crate) filter: Option<Arc<Filter>>,
 }
 
@@ -46,7 +46,7 @@ impl Received {
 }
 
 impl OpenMessaging {
-    /// Leases what is wanted; what has expired is settled unseen.
+    /// Leases what is wanted.
     ///
     /// # Errors
     /// What core says.
@@ -66,7 +66,7 @@ impl OpenMessaging {
             if leased.deliveries.is_empty() {
                 return Ok(Vec::new());
             }
-            let received = self.received(wanted, &request, &leased)?;
+            let received = self.received(&request, &leased)?;
             if !received.is_empty() {
                 return Ok(received);
             }
@@ -77,18 +77,17 @@ impl OpenMessaging {
     ///
     /// # Errors
     /// What core says.
-    pub(crate) fn lease(
-        &self,
-        wanted: &Wanted,
-        request: &LeaseRequest,
-    ) -> Result<Vec<Received>, Refusal> {
+    pub(crate) fn lease(&self, request: &LeaseRequest) -> Result<Vec<Received>, Refusal> {
         let leased = self.client.lease_now(request)?;
-        self.received(wanted, request, &leased)
+        self.received(request, &leased)
     }
 
-    fn received(
+    /// What was handed out, without what has expired: that is settled unseen.
+    ///
+    /// # Errors
+    /// What core says.
+    pub(crate) fn received(
         &self,
-        wanted: &Wanted,
         request: &LeaseRequest,
         leased: &Leased,
     ) -> Result<Vec<Received>, Refusal> {
@@ -111,7 +110,7 @@ impl OpenMessaging {
             });
         }
         if !expired.is_empty() {
-            self.client.ack(&wanted.consumer, &expired)?;
+            self.client.ack(&request.group, &expired)?;
         }
         Ok(received)
     }
@@ -130,7 +129,7 @@ impl OpenMessaging {
             queues: queues.collect(),
             messages_max: wanted.max,
             bytes_max: wanted.bytes_max,
-            hold: Hold::Millis(wanted.invisible_ms),
+            hold: wanted.hold,
             filter: wanted.filter.clone(),
             order: LeaseOrder::Loose,
             give_up: self

@@ -9,6 +9,8 @@ use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
+use gantry_connection::{Connections, Permit, Shutdown};
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -101,5 +103,31 @@ impl<S: Sync> FromRequestParts<S> for Peer {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let none = || Refusal::new(OmsStatus::Server, "nobody knows who asks");
         peer.map(|peer| Self(peer.0)).ok_or_else(none)
+    }
+}
+
+/// The connection a request came on, for what goes on after its answer has begun.
+#[derive(Clone, Debug)]
+pub(crate) struct Underneath {
+    /// When it is to end.
+    pub(crate) shutdown: Shutdown,
+    users: Option<Connections>,
+}
+
+impl Underneath {
+    /// Keeps it counted as open after HTTP has ended on it.
+    pub(crate) fn keep(&self) -> Option<Permit> {
+        self.users.as_ref().and_then(Connections::admit)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Underneath {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self {
+            shutdown: parts.extensions.get().cloned().unwrap_or_default(),
+            users: parts.extensions.get().cloned(),
+        })
     }
 }

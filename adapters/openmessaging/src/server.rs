@@ -3,6 +3,7 @@
 use crate::callbacks::Callbacks;
 use crate::config::Config;
 use crate::error::Refusal;
+use crate::live::Outstanding;
 use crate::routes;
 use crate::window::Window;
 use axum::Router;
@@ -25,6 +26,8 @@ pub struct OpenMessaging {
     pub(crate) requests: Arc<Semaphore>,
     /// Live streams that may be open.
     pub(crate) live: Arc<Semaphore>,
+    /// What they have out.
+    pub(crate) outstanding: Outstanding,
     /// What was sent lately.
     pub(crate) window: Window,
     /// Consumers whose messages are sent to them.
@@ -51,6 +54,7 @@ impl OpenMessaging {
             live: Arc::new(Semaphore::new(
                 config.live_streams_max.min(Semaphore::MAX_PERMITS),
             )),
+            outstanding: Outstanding::default(),
             window: Window::new(config.dedup_ids_max, config.dedup_window_ms, clock.now()),
             callbacks: Callbacks::load(&client, &config.callbacks),
             turn: AtomicU32::new(0),

@@ -6,111 +6,17 @@
     reason = "tests"
 )]
 
-use axum::body::{Body, BodyDataStream, to_bytes};
+mod endpoint;
+
+use axum::Extension;
 use axum::extract::ConnectInfo;
-use axum::http::{HeaderMap, Request};
-use axum::{Extension, Router};
-use futures_util::StreamExt as _;
+use endpoint::{Answer, Api};
+use gantry_core::FetchQueue;
 use gantry_core::model::{QueueId, SystemClock, Timestamp};
-use gantry_core::{Broker, Config as CoreConfig, FetchQueue};
 use gantry_openmessaging::{Config, OpenMessaging};
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
-use tempfile::TempDir;
-use tower::ServiceExt as _;
-
-struct Api {
-    routes: Router,
-    broker: Broker,
-    _home: TempDir,
-}
-
-struct Answer {
-    status: u16,
-    fields: HeaderMap,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    fn field(&self, name: &str) -> Option<&str> {
-        self.fields.get(name).map(|value| value.to_str().unwrap())
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap()
-    }
-
-    /// HTTP's status and OpenMessaging's.
-    fn statuses(&self) -> (u16, &str) {
-        (self.status, self.field("x-oms-status").unwrap())
-    }
-}
-
-impl Api {
-    fn new(config: Config) -> Self {
-        let home = tempfile::tempdir().unwrap();
-        let mut core = CoreConfig::default();
-        core.store.segment_bytes = 1 << 24;
-        core.store.stretch_bytes = 1 << 22;
-        core.topics.default_queues = 1;
-        let broker = Broker::open(home.path(), core, Arc::new(SystemClock)).unwrap();
-        let server = OpenMessaging::new(broker.anonymous(), config, Arc::new(SystemClock));
-        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 4711));
-        Self {
-            routes: server.routes().layer(Extension(ConnectInfo(peer))),
-            broker,
-            _home: home,
-        }
-    }
-
-    async fn ask(
-        &self,
-        method: &str,
-        path: &str,
-        fields: &[(&str, &str)],
-        body: impl Into<Body>,
-    ) -> Answer {
-        let mut request = Request::builder().method(method).uri(path);
-        for (name, value) in fields {
-            request = request.header(*name, *value);
-        }
-        let request = request.body(body.into()).unwrap();
-        let response = self.routes.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        Answer {
-            status: parts.status.as_u16(),
-            fields: parts.headers,
-            body: to_bytes(body, usize::MAX).await.unwrap().to_vec(),
-        }
-    }
-
-    async fn produce(&self, fields: &[(&str, &str)], body: &'static str) -> Answer {
-        let mut all = vec![("x-oms-version", "1.0.0")];
-        if !fields
-            .iter()
-            .any(|(name, _)| *name == "x-oms-h-destination")
-        {
-            all.push(("x-oms-h-destination", "t"));
-        }
-        all.extend(fields);
-        self.ask("POST", "/", &all, body).await
-    }
-
-    async fn pull(&self, fields: &[(&str, &str)]) -> Answer {
-        let mut all = vec![("x-oms-version", "1.0.0"), ("x-oms-source", "t")];
-        if !fields.iter().any(|(name, _)| *name == "x-oms-consumerId") {
-            all.push(("x-oms-consumerId", "c"));
-        }
-        all.extend(fields);
-        self.ask("GET", "/oms", &all, Body::empty()).await
-    }
-
-    async fn post(&self, path: &str, body: Value) -> Answer {
-        self.ask("POST", path, &[], body.to_string()).await
-    }
-}
 
 #[tokio::test]
 async fn every_field_of_the_specification_comes_back() {
@@ -570,83 +476,4 @@ async fn what_is_not_there_is_refused_and_not_forgotten() {
     assert_eq!(api.pull(&no_push).await.statuses(), (200, "1200"));
     let pulled = api.pull(&[]).await;
     assert_eq!(pulled.body, b"whole", "neither has taken it");
-}
-
-/// The next frame of a body, as text.
-async fn frame(body: &mut BodyDataStream) -> String {
-    let next = tokio::time::timeout(Duration::from_secs(20), body.next()).await;
-    String::from_utf8(next.unwrap().unwrap().unwrap().to_vec()).unwrap()
-}
-
-async fn stream(api: &Api, fields: &[(&str, &str)]) -> (u16, BodyDataStream) {
-    let uri = "/v1/subscriptions/live/stream?source=t";
-    let mut request = Request::builder().uri(uri);
-    for (name, value) in fields {
-        request = request.header(*name, *value);
-    }
-    let request = request.body(Body::empty()).unwrap();
-    let response = api.routes.clone().oneshot(request).await.unwrap();
-    let status = response.status().as_u16();
-    (status, response.into_body().into_data_stream())
-}
-
-#[tokio::test]
-async fn a_stream_goes_on_after_the_last_event_the_client_had() {
-    let api = Api::new(Config {
-        live_streams_max: 1,
-        ..Config::default()
-    });
-    api.produce(&[], "one").await;
-    let (status, mut body) = stream(&api, &[]).await;
-    assert_eq!(status, 200);
-    let first = frame(&mut body).await;
-    assert!(
-        first.starts_with("event: message\nid: 0:1\ndata: {"),
-        "{first}"
-    );
-    assert!(first.contains("\"body\":\"one\"") && first.ends_with("}\n\n"));
-    assert_eq!(stream(&api, &[]).await.0, 429, "one at a time");
-    // Live: the stream waits before the message is there.
-    let (second, _) = tokio::join!(frame(&mut body), api.produce(&[], "two"));
-    assert!(
-        second.contains("id: 0:2\n") && second.contains("two"),
-        "{second}"
-    );
-    drop(body);
-    // It had the first alone, whatever was settled.
-    let (_, mut body) = stream(&api, &[("last-event-id", "0:1")]).await;
-    let again = frame(&mut body).await;
-    assert!(
-        again.contains("id: 0:2\n") && !again.contains("one"),
-        "{again}"
-    );
-    drop(body);
-    // It had both, though the second was not settled.
-    let (_, mut body) = stream(&api, &[("last-event-id", "0:2")]).await;
-    api.produce(&[], "three").await;
-    let third = frame(&mut body).await;
-    assert!(
-        third.contains("id: 0:3\n") && !third.contains("two"),
-        "{third}"
-    );
-    drop(body);
-    assert_eq!(stream(&api, &[("last-event-id", "0:9")]).await.0, 416);
-    assert_eq!(stream(&api, &[("last-event-id", "x")]).await.0, 400);
-    // What its connection had not taken is there at once.
-    let (_, mut body) = stream(&api, &[("accept", "application/x-ndjson")]).await;
-    let line = frame(&mut body).await;
-    let line: Value = serde_json::from_str(&line).unwrap();
-    assert_eq!(line["body"], "three");
-}
-
-#[tokio::test]
-async fn a_silent_stream_has_heartbeats() {
-    let api = Api::new(Config {
-        heartbeat_ms: 1,
-        ..Config::default()
-    });
-    api.produce(&[], "one").await;
-    let (_, mut body) = stream(&api, &[]).await;
-    assert!(frame(&mut body).await.contains("one"));
-    assert_eq!(frame(&mut body).await, ":\n\n");
 }

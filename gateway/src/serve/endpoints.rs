@@ -186,6 +186,7 @@ impl HttpEndpoint {
             limits: HttpLimits {
                 head_timeout_ms: protocol.head_timeout_ms,
                 head_bytes_max: protocol.head_bytes_max,
+                write_timeout_ms: protocol.write_timeout_ms,
                 streams_max: protocol.streams_max,
                 drain_ms: config.connections.drain_ms,
                 ..HttpLimits::default()

@@ -1,6 +1,8 @@
 //! `cargo xtask bench`: `quick`, `rocketmq` and `rabbitmq` run the stock tools against gantry and, beside it,
-//! the original broker; `restart`, `queues` and `timers` measure what only size shows.
+//! the original broker; `http` measures OpenMessaging's requests; `restart`, `queues` and `timers` what only
+//! size shows.
 
+mod http;
 mod load;
 mod measure;
 mod peer;
@@ -33,6 +35,8 @@ pub(crate) enum Bench {
     Restart(restart::Restart),
     /// Throughput, memory and descriptors of very many queues beside few.
     Queues(queues::Queues),
+    /// OpenMessaging's requests, and very many live streams.
+    Http(http::Http),
     /// Memory and restarts with very many messages that wait for their time, and how late they are
     /// delivered.
     Timers(timers::Timers),
@@ -57,6 +61,7 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
         Bench::Rabbitmq(versus) => versus::run(versus, Rival::RABBITMQ),
         Bench::Restart(restart) => restart::run(restart),
         Bench::Queues(queues) => queues::run(queues),
+        Bench::Http(http) => http::run(http),
         Bench::Timers(timers) => timers::run(timers),
     }
 }

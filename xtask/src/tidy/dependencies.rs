@@ -22,7 +22,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("gantry-kafka", &["gantry-core", "gantry-connection"]),
     ("gantry-amqp", &["gantry-core", "gantry-connection"]),
-    ("gantry-openmessaging", &["gantry-core"]),
+    (
+        "gantry-openmessaging",
+        &["gantry-core", "gantry-connection"],
+    ),
     // RabbitMQ's management of what AMQP's endpoint serves.
     (
         "gantry-management",

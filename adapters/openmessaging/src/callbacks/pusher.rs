@@ -133,7 +133,7 @@ impl Pusher {
             max: callback.batch_max.max(1),
             bytes_max: self.server.config.receive_bytes_max,
             wait: Duration::ZERO,
-            invisible_ms: self.hold_ms(),
+            hold: Hold::Millis(self.hold_ms()),
             filter: self.server.filter(kind, text)?,
         })
     }
@@ -153,7 +153,7 @@ impl Pusher {
 
     fn lease(&self, wanted: &Wanted) -> Result<Vec<Received>, Refusal> {
         let request = self.lease_request(wanted);
-        self.server.lease(wanted, &request)
+        self.server.lease(&request)
     }
 
     /// The next message that is to be sent alone, its lease begun anew.

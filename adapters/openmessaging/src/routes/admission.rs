@@ -38,6 +38,7 @@ pub(super) async fn admit(
     if !fields.contains_key(headers::STATUS) {
         let oms = match status {
             StatusCode::NO_CONTENT => OmsStatus::NoNewMessage,
+            StatusCode::SWITCHING_PROTOCOLS => OmsStatus::Success,
             status if status.is_success() => OmsStatus::Success,
             _ => OmsStatus::BadRequest,
         };
@@ -59,7 +60,7 @@ pub(super) async fn admit(
 }
 
 /// The asking page's origin, when it may ask.
-fn allowed_origin(config: &Config, fields: &HeaderMap) -> Option<HeaderValue> {
+pub(super) fn allowed_origin(config: &Config, fields: &HeaderMap) -> Option<HeaderValue> {
     let origin = fields.get(header::ORIGIN)?;
     let is_allowed = |allowed: &String| allowed == "*" || allowed.as_bytes() == origin.as_bytes();
     config

@@ -189,21 +189,9 @@ async fn browse(
     let messages = handed
         .iter()
         .zip(&bodies)
-        .map(|(message, (body, compression))| envelope(message, &place.name, body, *compression));
+        .map(|(message, (body, compression))| message.envelope(&place.name, body, *compression));
     let messages = messages.collect();
     Ok(json(StatusCode::OK, &Seen { messages, cursor }))
-}
-
-/// A message as an envelope.
-pub(super) fn envelope<'a>(
-    message: &'a Handed,
-    destination: &str,
-    body: &'a [u8],
-    compression: Option<&'static str>,
-) -> Head<'a> {
-    let mut head = message.head(destination, compression);
-    head.put_body(body);
-    head
 }
 
 /// Partitions with the offsets to look from.

@@ -13,6 +13,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
+use gantry_core::Hold;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -79,7 +80,7 @@ async fn pulled(server: &OpenMessaging, fields: &HeaderMap) -> Result<Response, 
         max: 1,
         bytes_max: server.config.receive_bytes_max,
         wait: server.wait(number(fields, &headers::WAIT)?),
-        invisible_ms: server.invisible_ms(number(fields, &headers::INVISIBLE)?)?,
+        hold: Hold::Millis(server.invisible_ms(number(fields, &headers::INVISIBLE)?)?),
         filter: server.filter(kind.as_deref(), filter.as_deref())?,
     };
     let Some(received) = server.receive(&wanted).await?.pop() else {

@@ -1,34 +1,37 @@
-//! A consumer's messages as they come: server-sent events, or a line of JSON each.
+//! A consumer's messages as they come: server-sent events, lines of JSON, or a WebSocket.
 
-use super::messages::envelope;
+use super::admission;
+use super::subscriptions::Ack;
 use crate::error::Refusal;
 use crate::headers;
+use crate::live::{self, Events, Form, Live, Positions};
 use crate::names;
 use crate::places;
-use crate::receive::{Received, Wanted};
-use crate::request::Place;
+use crate::receive::Wanted;
+use crate::request::{Place, Underneath};
 use crate::server::OpenMessaging;
+use crate::status::OmsStatus;
 use axum::Router;
-use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use bytes::Bytes;
-use futures_util::stream;
 use gantry_core::model::{QueueId, QueueOffset};
-use gantry_core::{Error, LeaseReceipt, OffsetCommit};
+use gantry_core::{Error, Hold, OffsetCommit};
 use serde::Deserialize;
-use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const EVENTS: &str = "text/event-stream";
 const LINES: &str = "application/x-ndjson";
+/// What a WebSocket speaks, for clients that name what they do.
+const SUBPROTOCOL: &str = "oms.stream.v1";
+/// What of a WebSocket's frames is read at a time.
+const READ_BYTES: usize = 4 << 10;
 
 pub(super) fn routes() -> Router<Arc<OpenMessaging>> {
     Router::new().route("/subscriptions/{name}/stream", get(open))
@@ -43,15 +46,69 @@ struct Asked {
     /// `TAG`, the default, or `SQL92`.
     #[serde(default)]
     filter_type: Option<String>,
+    /// `auto` settles messages as they are sent, `manual` waits for the client to say so.
+    #[serde(default)]
+    ack: Option<Ack>,
+    /// Of `manual`: messages that may be out unanswered.
+    #[serde(default)]
+    credit: Option<u32>,
 }
+
+type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
 async fn open(
     State(server): State<Arc<OpenMessaging>>,
     place: Place,
     asked: Result<Query<Asked>, QueryRejection>,
     fields: HeaderMap,
+    underneath: Underneath,
+    upgrade: Upgrade,
 ) -> Result<Response, Refusal> {
     let Query(asked) = asked.map_err(|error| Refusal::parameter(error.body_text()))?;
+    check_origin(&server, &fields)?;
+    let wanted = fields.get(header::UPGRADE);
+    if wanted.is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(b"websocket")) {
+        let upgrade =
+            upgrade.map_err(|error| Refusal::parameter(error.body_text()).with(error.status()))?;
+        return socket(&server, &place, &asked, underneath, upgrade);
+    }
+    let ack = asked.ack.unwrap_or(Ack::Auto);
+    let credit = server.config.live_credit_max;
+    if asked.credit == Some(0) {
+        return Err(Refusal::parameter("nothing could raise a credit of 0 here"));
+    }
+    let live = live(&server, &place, &asked, (ack, credit))?;
+    let accept = fields.get(header::ACCEPT);
+    let is_lines = accept.is_some_and(|kinds| kinds.to_str().is_ok_and(|all| all.contains(LINES)));
+    let (form, kind) = if is_lines {
+        (Form::Lines, LINES)
+    } else {
+        (Form::Events, EVENTS)
+    };
+    let positions = match ack {
+        Ack::Manual => None,
+        Ack::Auto => {
+            if let Some(last) = headers::field(&fields, &LAST_EVENT_ID)? {
+                resume(&server, live.wanted(), &last)?;
+            }
+            Some(positions(&server, live.wanted())?)
+        }
+    };
+    let fields = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    let events = Events::new(live, form, positions, underneath.shutdown);
+    Ok((fields, events.into_body()).into_response())
+}
+
+/// What is asked for, with the credit it has when it does not say.
+fn live(
+    server: &Arc<OpenMessaging>,
+    place: &Place,
+    asked: &Asked,
+    (ack, credit_default): (Ack, u32),
+) -> Result<Live, Refusal> {
     let namespace = place.namespace.as_deref();
     let permit = Arc::clone(&server.live).try_acquire_owned();
     let permit =
@@ -61,39 +118,60 @@ async fn open(
         source: server.topic(&names::source(namespace, &asked.source)?)?,
         max: server.config.receive_messages_max.max(1),
         bytes_max: server.config.live_bytes_max,
-        // It waits elsewhere: whoever does holds one of `live_streams_max`, not of `waiting_max`.
         wait: Duration::ZERO,
-        invisible_ms: server.config.invisible_ms,
+        hold: Hold::Millis(server.config.invisible_ms),
         filter: server.filter(asked.filter_type.as_deref(), asked.filter.as_deref())?,
     };
-    if let Some(last) = headers::field(&fields, &LAST_EVENT_ID)? {
-        resume(&server, &wanted, &last)?;
+    let limit = server.config.live_credit_max;
+    let live = Live::auto(Arc::clone(server), wanted, asked.source.clone(), permit);
+    match (ack, asked.credit) {
+        (Ack::Auto, None) => Ok(live),
+        (Ack::Auto, Some(_)) => Err(Refusal::parameter("credit is of a stream with ack=manual")),
+        (Ack::Manual, Some(credit)) if credit > limit => {
+            let text = format!("credit is at most {limit}, not {credit}");
+            Err(Refusal::parameter(text))
+        }
+        (Ack::Manual, credit) => Ok(live.manual(credit.unwrap_or(credit_default))),
     }
-    let accept = fields.get(header::ACCEPT);
-    let is_lines = accept.is_some_and(|kinds| kinds.to_str().is_ok_and(|all| all.contains(LINES)));
-    let live = Live {
-        positions: positions(&server, &wanted)?,
-        server,
-        wanted,
-        source: asked.source,
-        is_lines,
-        unsettled: Vec::new(),
-        _permit: permit,
-    };
-    let chunks = stream::unfold(live, |mut live| async {
-        let chunk = live.next().await.ok()?;
-        Some((Ok::<_, Infallible>(chunk), live))
-    });
-    let kind = HeaderValue::from_static(if is_lines { LINES } else { EVENTS });
-    let fields = [
-        (header::CONTENT_TYPE, kind),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ];
-    Ok((fields, Body::from_stream(chunks)).into_response())
 }
 
-/// By queue, what follows the last message that the client was sent.
-type Positions = BTreeMap<QueueId, QueueOffset>;
+/// A browser lets every page open a stream, and sends no preflight: what the page may not see would
+/// be taken from those who wait for it.
+fn check_origin(server: &OpenMessaging, fields: &HeaderMap) -> Result<(), Refusal> {
+    let is_allowed = admission::allowed_origin(&server.config, fields).is_some();
+    if is_allowed || !fields.contains_key(header::ORIGIN) {
+        return Ok(());
+    }
+    let text = "pages of that origin are not let in: openmessaging.protocol.cors_origins";
+    Err(Refusal::new(OmsStatus::Forbidden, text))
+}
+
+fn socket(
+    server: &Arc<OpenMessaging>,
+    place: &Place,
+    asked: &Asked,
+    underneath: Underneath,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, Refusal> {
+    // A client that grants none gets none.
+    let live = live(server, place, asked, (asked.ack.unwrap_or(Ack::Manual), 0))?;
+    let upgrade = upgrade.protocols([SUBPROTOCOL]);
+    if upgrade.selected_protocol().is_none() && upgrade.requested_protocols().next().is_some() {
+        let text = format!("the subprotocol is {SUBPROTOCOL}");
+        return Err(Refusal::parameter(text));
+    }
+    let longest = server.config.live_frame_bytes_max;
+    let upgrade = upgrade
+        .read_buffer_size(READ_BYTES)
+        .write_buffer_size(server.config.live_bytes_max)
+        .max_frame_size(longest)
+        .max_message_size(longest);
+    let open = underneath.keep();
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        live::converse(socket, live, underneath.shutdown).await;
+        drop(open);
+    }))
+}
 
 /// Puts the consumer's progress where an event's id says.
 fn resume(server: &OpenMessaging, wanted: &Wanted, id: &str) -> Result<(), Refusal> {
@@ -131,71 +209,4 @@ fn positions(server: &OpenMessaging, wanted: &Wanted) -> Result<Positions, Refus
         Ok((queue, offset))
     });
     at.collect()
-}
-
-/// A stream that a client reads. Nothing is leased ahead of what the connection takes.
-struct Live {
-    server: Arc<OpenMessaging>,
-    wanted: Wanted,
-    /// As the client calls it.
-    source: String,
-    is_lines: bool,
-    positions: Positions,
-    /// Of the chunk that the connection took last.
-    unsettled: Vec<LeaseReceipt>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Live {
-    /// Settles what the connection took before, and waits for more or for the next heartbeat.
-    async fn next(&mut self) -> Result<Bytes, Refusal> {
-        let client = &self.server.client;
-        if !self.unsettled.is_empty() {
-            client.ack(&self.wanted.consumer, &self.unsettled)?;
-            self.unsettled.clear();
-        }
-        let request = self.server.lease_request(&self.wanted);
-        let beat = Duration::from_millis(self.server.config.heartbeat_ms.max(1));
-        client.lease_ready(&request, beat).await?;
-        let received = self.server.receive(&self.wanted).await?;
-        if received.is_empty() {
-            let beat = if self.is_lines { "\n" } else { ":\n\n" };
-            return Ok(Bytes::from_static(beat.as_bytes()));
-        }
-        self.unsettled = received.iter().map(|one| one.receipt.clone()).collect();
-        let mut chunk = Vec::new();
-        for one in &received {
-            self.write(one, &mut chunk)?;
-        }
-        Ok(chunk.into())
-    }
-
-    fn write(&mut self, one: &Received, chunk: &mut Vec<u8>) -> Result<(), Refusal> {
-        let after = one.receipt.offset.advance(1);
-        let position = self.positions.entry(one.receipt.queue).or_default();
-        *position = after.max(*position);
-        if !self.is_lines {
-            // All that the client has, once it has that event.
-            let id = places::write(self.positions.iter().map(|(queue, at)| (*queue, *at)));
-            chunk.extend_from_slice(format!("event: message\nid: {id}\ndata: ").as_bytes());
-        }
-        let (body, compression) = one.message.body(None);
-        let mut head = envelope(&one.message, &self.source, &body, compression);
-        head.delivery_count = Some(one.attempt);
-        let written = serde_json::to_writer(&mut *chunk, &head);
-        written.map_err(|error| Error::Storage(error.to_string()))?;
-        chunk.extend_from_slice(if self.is_lines { b"\n" } else { b"\n\n" });
-        Ok(())
-    }
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        if !self.unsettled.is_empty() {
-            let group = &self.wanted.consumer;
-            if let Err(error) = self.server.client.give_back(group, &self.unsettled) {
-                tracing::debug!(%error, %group, "a stream's messages come back when their time is over");
-            }
-        }
-    }
 }

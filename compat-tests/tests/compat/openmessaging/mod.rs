@@ -7,6 +7,7 @@ mod http;
 mod interop;
 mod resources;
 mod secured;
+mod streams;
 mod wire;
 
 use compat_tests::gantry::Gantry;
