@@ -9,6 +9,7 @@ mod head;
 mod headers;
 mod message;
 mod names;
+mod openapi;
 mod places;
 mod produce;
 mod receipt;

@@ -20,6 +20,7 @@ use gantry_core::{Hold, LeaseOutcome, LeaseReceipt};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 type Server = State<Arc<OpenMessaging>>;
 
@@ -35,9 +36,9 @@ pub(super) fn routes() -> Router<Arc<OpenMessaging>> {
         )
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Receive {
+pub(crate) struct Receive {
     source: String,
     #[serde(default)]
     max: Option<u32>,
@@ -55,16 +56,16 @@ struct Receive {
     ack: Ack,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Ack {
+pub(crate) enum Ack {
     Auto,
     #[default]
     Manual,
 }
 
-#[derive(Serialize)]
-struct Messages<'a> {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Messages<'a> {
     messages: Vec<Head<'a>>,
 }
 
@@ -113,13 +114,13 @@ async fn receive(State(server): Server, place: Place, body: Body) -> Result<Resp
 }
 
 /// What is said of messages that were received.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(
     rename_all = "camelCase",
     deny_unknown_fields,
     bound(deserialize = "'de: 'a")
 )]
-struct Settle<'a> {
+pub(crate) struct Settle<'a> {
     #[serde(borrow)]
     receipt_handles: Vec<Cow<'a, str>>,
     /// Of `:nack`: how long until they may be handed out again.
@@ -131,9 +132,9 @@ struct Settle<'a> {
 }
 
 /// What became of one of them.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Settled<'a> {
+pub(crate) struct Settled<'a> {
     receipt_handle: &'a str,
     status: u16,
     outcome: &'static str,
@@ -144,8 +145,8 @@ struct Settled<'a> {
     new_receipt_handle: Option<String>,
 }
 
-#[derive(Serialize)]
-struct AllSettled<'a> {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AllSettled<'a> {
     items: Vec<Settled<'a>>,
 }
 
