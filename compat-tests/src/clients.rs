@@ -212,6 +212,12 @@ pub fn python(library: &str) -> Command {
     command
 }
 
+/// The tester of what an API says of itself.
+#[must_use]
+pub fn schemathesis() -> Command {
+    Command::new(Installed::Python.directory().join("bin/schemathesis"))
+}
+
 /// RabbitMQ's Java client.
 #[must_use]
 pub fn amqp_java() -> Command {

@@ -8,6 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use gantry_core::Error;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
 
@@ -20,7 +21,7 @@ pub(crate) struct Refusal {
 }
 
 /// A problem as it is told.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Problem<'a> {
     /// Always `about:blank`: the status says what it is.
     #[serde(rename = "type")]

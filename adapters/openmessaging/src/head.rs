@@ -6,27 +6,33 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
+use utoipa::ToSchema;
 
 type Text<'a> = Option<Cow<'a, str>>;
 
 /// A message's header. What the broker alone says is ignored when it is sent.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Message)]
 #[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 pub(crate) struct Head<'a> {
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub(crate) message_id: Text<'a>,
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub(crate) destination: Text<'a>,
     /// Milliseconds since 1970, as all times.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) born_timestamp: Option<i64>,
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub(crate) born_host: Text<'a>,
     /// The broker's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) store_timestamp: Option<i64>,
     /// The broker's.
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub(crate) store_host: Text<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) expire_time: Option<i64>,
@@ -34,18 +40,24 @@ pub(crate) struct Head<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) priority: Option<u8>,
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub(crate) compression: Text<'a>,
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub(crate) trace_id: Text<'a>,
     /// W3C's.
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub(crate) traceparent: Text<'a>,
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub(crate) transaction_id: Text<'a>,
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub(crate) message_key: Text<'a>,
     /// RocketMQ's one tag, AMQP's routing key.
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub(crate) tag: Text<'a>,
     /// Milliseconds from now on.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,12 +69,16 @@ pub(crate) struct Head<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) durability: Option<u8>,
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub(crate) correlation_id: Text<'a>,
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub(crate) reply_to: Text<'a>,
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub(crate) content_type: Text<'a>,
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub(crate) content_encoding: Text<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) partition: Option<u32>,
@@ -74,15 +90,19 @@ pub(crate) struct Head<'a> {
     pub(crate) delivery_count: Option<u32>,
     /// The broker's: what acknowledges it.
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub(crate) receipt_handle: Text<'a>,
     /// The application's own, in their order.
     #[serde(skip_serializing_if = "Pairs::is_empty")]
+    #[schema(value_type = BTreeMap<String, Value>)]
     pub(crate) properties: Pairs<'a>,
     /// The body when it is text.
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub(crate) body: Text<'a>,
     /// The body when it is not.
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub(crate) body_base64: Text<'a>,
 }
 

@@ -11,6 +11,7 @@ mod headers;
 mod live;
 mod message;
 mod names;
+mod openapi;
 mod places;
 mod produce;
 mod receipt;

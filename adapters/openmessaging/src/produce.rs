@@ -17,9 +17,10 @@ use gantry_core::{Durability, Error, MessageView, Payload, ProduceItem, Receipt,
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// Where a message went.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Sent {
     pub(crate) message_id: String,

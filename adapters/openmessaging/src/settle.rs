@@ -7,6 +7,7 @@ use gantry_core::model::GroupName;
 use gantry_core::{Hold, LeaseOutcome, LeaseReceipt};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use utoipa::ToSchema;
 
 /// What is done with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub(crate) enum Verb {
 }
 
 /// Which they are.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(
     rename_all = "camelCase",
     deny_unknown_fields,
@@ -36,7 +37,7 @@ pub(crate) struct Settle<'a> {
 }
 
 /// What became of one of them.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Settled<'a> {
     receipt_handle: &'a str,

@@ -4,6 +4,7 @@ use gantry_core::model::TopicName;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
+use utoipa::ToSchema;
 
 /// Where a consumer's messages go, and how.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,7 +39,7 @@ pub(crate) struct Callback {
 }
 
 /// What a request looks like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Mode {
     /// The body is the message's, header fields say the rest.
@@ -48,7 +49,7 @@ pub(crate) enum Mode {
 }
 
 /// What becomes of a message that its receiver does not take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Retry {
     /// Times it is sent before it goes to the dead letters.

@@ -16,6 +16,7 @@ use gantry_core::{Error, OffsetCommit, Topic};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 type Server = State<Arc<OpenMessaging>>;
 
@@ -39,8 +40,8 @@ pub(super) fn routes() -> Router<Arc<OpenMessaging>> {
         .route("/subscriptions/{name}/offset", put(seek))
 }
 
-#[derive(Serialize)]
-struct Names {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Names {
     names: Vec<String>,
 }
 
@@ -55,15 +56,15 @@ async fn destinations(State(server): Server, place: Place) -> Response {
     json(StatusCode::OK, &Names { names })
 }
 
-#[derive(Serialize)]
-struct Destination<'a> {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Destination<'a> {
     name: &'a str,
     partitions: Vec<Partition>,
     attributes: BTreeMap<String, String>,
 }
 
-#[derive(Serialize)]
-struct Partition {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Partition {
     partition: u32,
     start: u64,
     end: u64,
@@ -99,9 +100,10 @@ fn described(
     Ok(json(status, &destination))
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
-struct Wanted {
+#[schema(as = DestinationSettings)]
+pub(crate) struct Wanted {
     partitions: Option<u32>,
     attributes: BTreeMap<String, String>,
 }
@@ -156,14 +158,14 @@ async fn subscriptions(State(server): Server, place: Place) -> Response {
     json(StatusCode::OK, &Names { names })
 }
 
-#[derive(Serialize)]
-struct Subscription<'a> {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Subscription<'a> {
     name: &'a str,
     progress: Vec<Progress>,
 }
 
-#[derive(Serialize)]
-struct Progress {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Progress {
     source: String,
     partition: u32,
     offset: u64,
@@ -204,9 +206,9 @@ async fn delete_subscription(State(server): Server, place: Place) -> Result<Resp
 }
 
 /// Where a consumer is to go on: one of offset, timestamp and position.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Seek {
+pub(crate) struct Seek {
     source: String,
     #[serde(default)]
     partition: Option<u32>,
@@ -218,9 +220,9 @@ struct Seek {
     position: Option<Position>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Position {
+pub(crate) enum Position {
     Earliest,
     Latest,
 }

@@ -18,6 +18,7 @@ use gantry_core::model::GroupName;
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 type Server = State<Arc<OpenMessaging>>;
 
@@ -34,9 +35,10 @@ pub(super) fn routes() -> Router<Arc<OpenMessaging>> {
 }
 
 /// What is asked for; what is missing is as the settings have it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct CallbackRequest {
+#[schema(as = CallbackSettings)]
+pub(crate) struct CallbackRequest {
     source: String,
     url: String,
     /// What requests are signed with. Missing, the earlier one stays; empty, there is none.
@@ -62,18 +64,20 @@ pub(super) struct CallbackRequest {
     retry: RetryRequest,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct RetryRequest {
+#[schema(as = RetrySettings)]
+pub(crate) struct RetryRequest {
     attempts_max: Option<u32>,
     first_millis: Option<u64>,
     max_millis: Option<u64>,
 }
 
 /// A callback as it stands, without its secret.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct CallbackAnswer<'a> {
+#[schema(as = Callback)]
+pub(crate) struct CallbackAnswer<'a> {
     source: &'a str,
     url: &'a str,
     is_signed: bool,
@@ -95,9 +99,10 @@ pub(super) struct CallbackAnswer<'a> {
 }
 
 /// How it went since it was set, or since the start.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct CourseAnswer {
+#[schema(as = CallbackCourse)]
+pub(crate) struct CourseAnswer {
     /// Messages.
     delivered: u64,
     /// Requests.

@@ -23,6 +23,7 @@ use gantry_core::model::{QueueId, QueueOffset, Timestamp};
 use gantry_core::{FetchQueue, Topic};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 type Server = State<Arc<OpenMessaging>>;
 
@@ -52,9 +53,9 @@ async fn send(
 }
 
 /// What became of one message of a batch.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
-enum Outcome<'a> {
+pub(crate) enum Outcome<'a> {
     Sent {
         status: u16,
         #[serde(flatten)]
@@ -63,8 +64,8 @@ enum Outcome<'a> {
     Refused(Problem<'a>),
 }
 
-#[derive(Serialize)]
-struct Outcomes<'a> {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Outcomes<'a> {
     items: Vec<Outcome<'a>>,
 }
 
@@ -116,16 +117,18 @@ fn lines(body: &Bytes) -> Envelopes<'_> {
     lines.map(|line| opened(parse(line)?, body)).collect()
 }
 
+/// Messages in one object; an array of them is as good.
+#[derive(Deserialize, ToSchema)]
+#[serde(bound(deserialize = "'de: 'a"))]
+pub(crate) struct Batch<'a> {
+    messages: Vec<Head<'a>>,
+}
+
 fn array(body: &Bytes) -> Result<Envelopes<'_>, Refusal> {
-    #[derive(Deserialize)]
-    #[serde(bound(deserialize = "'de: 'a"))]
-    struct Named<'a> {
-        messages: Vec<Head<'a>>,
-    }
     let heads: Vec<Head<'_>> = if body.trim_ascii_start().starts_with(b"[") {
         parse(body)?
     } else {
-        let named: Named<'_> = parse(body)?;
+        let named: Batch<'_> = parse(body)?;
         named.messages
     };
     Ok(heads.into_iter().map(|head| opened(head, body)).collect())
@@ -148,8 +151,8 @@ struct Look {
     cursor: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Seen<'a> {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Seen<'a> {
     messages: Vec<Head<'a>>,
     /// Where to go on looking.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -3,6 +3,7 @@
 mod administration;
 mod admission;
 mod callback;
+mod docs;
 mod health;
 mod messages;
 mod oms;
@@ -21,7 +22,16 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// All of them.
+/// The bodies of requests and answers, for who describes them.
+pub(crate) mod schemas {
+    pub(crate) use super::administration::{Destination, Names, Seek, Subscription, Wanted};
+    pub(crate) use super::callback::{CallbackAnswer, CallbackRequest};
+    pub(crate) use super::messages::{Batch, Outcomes, Seen};
+    pub(crate) use super::subscriptions::{AllSettled, Messages, Receive};
+    pub(crate) use crate::settle::Settle;
+}
+
+/// All of them. A new one is to be described among `openapi`'s operations, too.
 pub(crate) fn all(server: &Arc<OpenMessaging>) -> Router {
     // Each resource stands in the namespace of a header, or of the path.
     let resources = Router::new()
@@ -32,6 +42,7 @@ pub(crate) fn all(server: &Arc<OpenMessaging>) -> Router {
         .merge(administration::routes());
     let mut routes = Router::new()
         .merge(health::routes())
+        .merge(docs::routes())
         .nest("/v1/namespaces/{namespace}", resources.clone())
         .nest("/v1", resources);
     for path in &server.config.paths {

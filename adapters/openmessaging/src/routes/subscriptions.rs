@@ -17,6 +17,7 @@ use axum::routing::post;
 use gantry_core::Hold;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 type Server = State<Arc<OpenMessaging>>;
 
@@ -32,9 +33,9 @@ pub(super) fn routes() -> Router<Arc<OpenMessaging>> {
         )
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Receive {
+pub(crate) struct Receive {
     source: String,
     #[serde(default)]
     max: Option<u32>,
@@ -52,16 +53,16 @@ struct Receive {
     ack: Ack,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Ack {
+pub(crate) enum Ack {
     Auto,
     #[default]
     Manual,
 }
 
-#[derive(Serialize)]
-struct Messages<'a> {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Messages<'a> {
     messages: Vec<Head<'a>>,
 }
 
@@ -109,8 +110,8 @@ async fn receive(State(server): Server, place: Place, body: Body) -> Result<Resp
     Ok(json(StatusCode::OK, &Messages { messages }))
 }
 
-#[derive(Serialize)]
-struct AllSettled<'a> {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AllSettled<'a> {
     items: Vec<Settled<'a>>,
 }
 

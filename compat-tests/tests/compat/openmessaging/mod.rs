@@ -2,6 +2,7 @@
 
 mod callbacks;
 mod crash;
+mod described;
 mod hostile;
 mod http;
 mod interop;
