@@ -52,6 +52,10 @@ pub(crate) struct Head<'a> {
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub(crate) transaction_id: Text<'a>,
+    /// Whose a half message is, which one with a transactionId becomes.
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub(crate) producer_group: Text<'a>,
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub(crate) message_key: Text<'a>,

@@ -26,6 +26,8 @@ pub(crate) const FILTER_TYPE: HeaderName = HeaderName::from_static("x-oms-filter
 pub(crate) const OFFSET: HeaderName = HeaderName::from_static("x-oms-offset");
 pub(crate) const PARTITION: HeaderName = HeaderName::from_static("x-oms-partition");
 pub(crate) const RECALL: HeaderName = HeaderName::from_static("x-oms-recallhandle");
+pub(crate) const PRODUCER_GROUP: HeaderName = HeaderName::from_static("x-oms-producergroup");
+pub(crate) const TRANSACTION: HeaderName = HeaderName::from_static("x-oms-transactionhandle");
 pub(crate) const DUPLICATE: HeaderName = HeaderName::from_static("x-oms-duplicate");
 pub(crate) const PROPERTIES: HeaderName = HeaderName::from_static("x-oms-properties");
 pub(crate) const MESSAGE_ID: HeaderName = HeaderName::from_static("x-oms-h-messageid");
@@ -116,6 +118,8 @@ impl<'a> Head<'a> {
                     .push((property.into(), text(name, value)?));
             } else if *name == PARTITION {
                 head.partition = Some(parse(name, value)?);
+            } else if *name == PRODUCER_GROUP {
+                head.producer_group = Some(text(name, value)?);
             } else if *name == PROPERTIES {
                 cased = Some(properties(value)?);
             } else if *name == header::CONTENT_TYPE {

@@ -21,6 +21,7 @@ mod routes;
 mod server;
 mod settle;
 mod status;
+mod transaction;
 mod window;
 
 pub use callbacks::{Allowed, CallbackFigures, Config as CallbacksConfig};

@@ -198,6 +198,11 @@ impl Handed {
         Ok(Self { record, message })
     }
 
+    /// The topic it is of, or bound for.
+    pub(crate) fn topic(&self) -> &str {
+        self.record.topic()
+    }
+
     /// Its place in its topic.
     pub(crate) fn offset(&self) -> u64 {
         self.record.queue_offset().get()

@@ -6,6 +6,8 @@ use gantry_core::model::{GroupName, TopicName};
 
 /// Stands between a namespace and a name, as RocketMQ's clients and AMQP's virtual hosts have it.
 const SEPARATOR: char = '%';
+/// The group of producers who do not name theirs.
+const PRODUCER: &str = "openmessaging";
 /// Where a group's dead letters are.
 const DEAD_LETTERS: &str = "%DLQ%";
 
@@ -49,6 +51,19 @@ pub(crate) fn destination(namespace: Option<&str>, name: &str) -> Result<TopicNa
 pub(crate) fn consumer(namespace: Option<&str>, name: &str) -> Result<GroupName, Refusal> {
     let group = full(namespace, name)?;
     GroupName::new(&group).map_err(|error| Refusal::parameter(error.to_string()))
+}
+
+/// Who produces half messages; without a name, all who have none.
+pub(crate) fn producer(namespace: Option<&str>, name: Option<&str>) -> Result<GroupName, Refusal> {
+    consumer(namespace, name.unwrap_or(PRODUCER))
+}
+
+/// The namespace of a topic, if it is in one.
+pub(crate) fn namespace_of(topic: &TopicName) -> Option<&str> {
+    topic
+        .as_str()
+        .split_once(SEPARATOR)
+        .map(|(namespace, _)| namespace)
 }
 
 /// Where a group's dead letters go.

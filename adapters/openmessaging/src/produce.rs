@@ -3,15 +3,17 @@
 use crate::error::Refusal;
 use crate::head::Head;
 use crate::headers;
+use crate::names;
 use crate::server::OpenMessaging;
 use crate::status::OmsStatus;
+use crate::transaction::handle;
 use crate::window::{Claim, Claimed};
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use gantry_core::model::{QueueId, Timestamp, TopicName, key_hash, property};
+use gantry_core::model::{GroupName, Message, QueueId, Timestamp, TopicName, key_hash, property};
 use gantry_core::record::RecordView;
 use gantry_core::{Durability, Error, MessageView, Payload, ProduceItem, Receipt, Topic};
 use serde::Serialize;
@@ -25,13 +27,16 @@ use utoipa::ToSchema;
 pub(crate) struct Sent {
     pub(crate) message_id: String,
     pub(crate) partition: u32,
-    /// Not of a message that waits for its time.
+    /// Not of a message that waits for its time, or for the end of its transaction.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) offset: Option<u64>,
     pub(crate) store_timestamp: i64,
     /// Takes back a message that waits for its time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) recall_handle: Option<String>,
+    /// Ends the transaction of a message that waits for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) transaction_handle: Option<String>,
     /// It had been sent before, and was not appended again.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) duplicate: bool,
@@ -50,6 +55,13 @@ impl Sent {
         }
         if let Some(handle) = self.recall_handle.as_deref().and_then(headers::encoded) {
             fields.insert(headers::RECALL, handle);
+        }
+        if let Some(handle) = self
+            .transaction_handle
+            .as_deref()
+            .and_then(headers::encoded)
+        {
+            fields.insert(headers::TRANSACTION, handle);
         }
         if self.duplicate {
             let yes = HeaderValue::from_static("true");
@@ -80,6 +92,8 @@ pub(crate) fn read_recall_handle(handle: &str) -> Option<(String, String, Timest
 struct Staged<'a> {
     id: String,
     queue: QueueId,
+    /// The producer's group, of a half message.
+    group: Option<GroupName>,
     /// Of an id that its producer gave.
     claimed: Option<Claimed<'a>>,
 }
@@ -158,14 +172,12 @@ impl OpenMessaging {
         if size > limit {
             return Err(Error::MessageTooLarge { size, limit }.into());
         }
-        if head
-            .transaction_id
-            .as_deref()
-            .is_some_and(|id| !id.is_empty())
-        {
-            let text = "x-oms-h-transactionId: half messages are not taken over HTTP";
-            return Err(Refusal::parameter(text).with(StatusCode::NOT_IMPLEMENTED));
-        }
+        let transaction = head.transaction_id.as_deref();
+        let group = transaction.filter(|id| !id.is_empty()).map(|_| {
+            let namespace = names::namespace_of(topic.name());
+            names::producer(namespace, head.producer_group.as_deref())
+        });
+        let group = group.transpose()?;
         let id = head.message_id.as_deref();
         let id = id.map_or_else(|| self.next_id(), str::to_owned);
         let claimed = match &head.message_id {
@@ -177,13 +189,22 @@ impl OpenMessaging {
         };
         let queue = queue_of(topic, head)?.unwrap_or(shared);
         let message = head.to_message(&id, body, (peer, self.clock.now()))?;
+        let payload = match &group {
+            Some(group) => Payload::Half(half(message, group)?),
+            None => Payload::Message(message),
+        };
         let item = ProduceItem {
             topic: Arc::clone(topic),
             queue,
-            payload: Payload::Message(message),
+            payload,
             also: Vec::new(),
         };
-        let staged = Staged { id, queue, claimed };
+        let staged = Staged {
+            id,
+            queue,
+            group,
+            claimed,
+        };
         Ok(Ok((staged, item)))
     }
 
@@ -224,10 +245,14 @@ impl OpenMessaging {
     ) -> Result<Sent, Refusal> {
         let receipt = receipt?.durable().await?;
         let due = receipt.due;
+        let group = staged.group.as_ref();
+        let handle = group.map(|group| handle(group, receipt.position, receipt.base_offset));
+        let is_there = due.is_none() && handle.is_none();
         let sent = Sent {
             duplicate: false,
             partition: staged.queue.get(),
-            offset: due.is_none().then(|| receipt.base_offset.get()),
+            offset: is_there.then(|| receipt.base_offset.get()),
+            transaction_handle: handle,
             store_timestamp: receipt.stored_at.millis(),
             recall_handle: due.map(|due| recall_handle(topic.name(), &staged.id, due)),
             message_id: staged.id,
@@ -237,6 +262,19 @@ impl OpenMessaging {
         }
         Ok(sent)
     }
+}
+
+/// A message that waits for the end of its transaction, which a producer of the group says.
+fn half(message: Message, group: &GroupName) -> Result<Message, Refusal> {
+    let added = [
+        (property::TRANSACTION_PREPARED, "true"),
+        (property::PRODUCER_GROUP, group.as_str()),
+    ];
+    let properties = message.properties.rewritten(|_| false, &added);
+    Ok(Message {
+        properties: properties.map_err(|error| Refusal::parameter(error.to_string()))?,
+        ..message
+    })
 }
 
 /// Where a message went that the log has, when `id` is its own.
@@ -249,6 +287,7 @@ fn kept(view: &MessageView, id: &str) -> Option<Sent> {
         offset: Some(view.offset.get()),
         store_timestamp: record.stored_at().millis(),
         recall_handle: None,
+        transaction_handle: None,
         duplicate: true,
     })
 }

@@ -46,7 +46,7 @@ pub use lease::{
 pub use offsets::{CommittedOffset, OffsetCommit};
 pub use produce::{Durability, Payload, ProduceItem, Receipt};
 pub use rebuild::{RebuildReport, rebuild_index};
-pub use relay::Ended;
+pub use relay::{Ended, OpenTransactions};
 pub use select::Selected;
 pub use shared::RetentionStatus;
 pub use streams::TailWatch;

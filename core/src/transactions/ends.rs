@@ -33,9 +33,12 @@ pub enum TransactionOutcome {
 /// Why a transaction was not ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EndError {
-    /// There is no such half message, or it has its outcome.
-    #[error("there is no such half message, or its transaction has ended")]
+    /// There is no such half message.
+    #[error("there is no such half message")]
     NotFound,
+    /// It has its outcome.
+    #[error("the transaction has ended before")]
+    Ended,
     /// It is another group's.
     #[error("the half message is of another producer group")]
     WrongGroup,

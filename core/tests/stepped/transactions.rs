@@ -177,7 +177,7 @@ fn what_names_no_half_message_is_refused_and_a_second_end_changes_nothing() {
             (two, Commit),
             (two, Rollback),
         ] {
-            assert_eq!(store.end(half, outcome), Err(EndError::NotFound));
+            assert_eq!(store.end(half, outcome), Err(EndError::Ended));
         }
     }
     assert_eq!(store.bodies("t"), ["plain", "one"]);
@@ -331,7 +331,7 @@ fn a_delay_begins_when_the_transaction_is_committed() {
         let half = store.try_half("x", &[("DELAY", "2")]).unwrap();
         store.relay_after(20 * SECOND);
         store.end(half, Commit).unwrap();
-        assert_eq!(store.end(half, Commit), Err(EndError::NotFound));
+        assert_eq!(store.end(half, Commit), Err(EndError::Ended));
         store.reopen(derived);
         store.relay_after(4_999);
         assert!(store.bodies("t").is_empty(), "never early");
@@ -384,12 +384,12 @@ fn open_transactions_outlive_retention_only_as_given_up() {
     assert_eq!(store.end(wrong, Commit), Err(EndError::NotFound));
     store.end(late, Commit).unwrap();
     assert_eq!(store.bodies("t"), ["late"]);
-    assert_eq!(store.end(late, Commit), Err(EndError::NotFound));
+    assert_eq!(store.end(late, Commit), Err(EndError::Ended));
     store.config.transactions.check_interval_ms = 30_000;
     store.reopen(false);
     assert!(store.asked_after(HOUR_MS, CheckAnswer::Asked).is_empty());
     assert_eq!(store.bodies(GIVEN_UP), ["old"], "older than what is kept");
-    assert_eq!(store.end(old, Commit), Err(EndError::NotFound));
+    assert_eq!(store.end(old, Commit), Err(EndError::Ended));
 }
 
 #[test]
@@ -408,12 +408,12 @@ fn what_was_given_up_may_be_taken_up_again_once() {
     store.client().resume_transaction(position).unwrap();
     assert_eq!(
         store.client().resume_transaction(position),
-        Err(EndError::NotFound)
+        Err(EndError::Ended)
     );
     store.reopen(false);
     assert_eq!(
         store.client().resume_transaction(position),
-        Err(EndError::NotFound)
+        Err(EndError::Ended)
     );
     store.relay_after(30 * SECOND);
     let check = store.checks.try_recv().unwrap();
@@ -508,12 +508,12 @@ fn after_a_crash_anywhere_each_message_is_there_once_or_open() {
         for (body, half) in halves.iter().filter(|(_, half)| half.position < cut) {
             let end = store.end(*half, Commit);
             assert!(
-                matches!(end, Ok(()) | Err(EndError::NotFound)),
+                matches!(end, Ok(()) | Err(EndError::Ended)),
                 "{body} at {cut}: {end:?}"
             );
             assert_eq!(
                 store.end(*half, Commit),
-                Err(EndError::NotFound),
+                Err(EndError::Ended),
                 "{body} at {cut}"
             );
         }

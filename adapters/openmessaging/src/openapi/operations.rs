@@ -1,7 +1,7 @@
 //! All operations, by noun.
 
 use super::operation::{Body, Operation, Schemas, json};
-use super::parameter::{LOOK, MESSAGE, PULL, Parameter, SENT, STREAM, VERSION};
+use super::parameter::{LOOK, MESSAGE, OPEN, PULL, Parameter, SENT, STREAM, VERSION};
 use crate::routes::schemas as of;
 use axum::http::StatusCode as Status;
 use utoipa::openapi::path::HttpMethod::{Delete, Get, Post, Put};
@@ -13,6 +13,7 @@ const LINES: &str = "application/x-ndjson";
 /// Those of resources.
 pub(super) fn resources(schemas: &mut Schemas) -> Vec<Operation> {
     let mut all = messages(schemas);
+    all.extend(transactions(schemas));
     all.extend(subscriptions(schemas));
     all.extend(callbacks(schemas));
     all.extend(administration(schemas));
@@ -46,7 +47,6 @@ pub(super) fn of_the_specification() -> [Operation; 2] {
         Status::TOO_MANY_REQUESTS,
         Status::INTERNAL_SERVER_ERROR,
         Status::FAILED_DEPENDENCY,
-        Status::NOT_IMPLEMENTED,
         Status::SERVICE_UNAVAILABLE,
         Status::GATEWAY_TIMEOUT,
     ];
@@ -122,6 +122,55 @@ fn messages(schemas: &mut Schemas) -> Vec<Operation> {
             "Takes a message back that waits for its time",
         )
         .done(Status::OK, "It is taken back"),
+    ]
+}
+
+fn transactions(schemas: &mut Schemas) -> Vec<Operation> {
+    let ends = json::<of::Ends<'_>>(schemas);
+    let ended = json::<of::AllEnded<'_>>(schemas);
+    let refusals = [Status::FORBIDDEN, Status::GATEWAY_TIMEOUT];
+    let many = |path, id, what| {
+        Operation::new(Post, path, id, what)
+            .body(ends.clone())
+            .with(Status::OK, "All have ended", vec![ended.clone()])
+            .with(Status::MULTI_STATUS, "Some have not", vec![ended.clone()])
+            .refuses(&refusals)
+    };
+    let one = |path, id, what| {
+        Operation::new(Post, path, id, what)
+            .done(Status::OK, "It has ended so")
+            .refuses(&[Status::CONFLICT])
+            .refuses(&refusals)
+    };
+    vec![
+        Operation::new(
+            Get,
+            "/v1/transactions",
+            "listTransactions",
+            "The open transactions of a group of producers",
+        )
+        .takes(OPEN)
+        .with(Status::OK, "They are", vec![json::<of::Open<'_>>(schemas)]),
+        one(
+            "/v1/transactions/{name}:commit",
+            "commitTransaction",
+            "Has a half message delivered",
+        ),
+        one(
+            "/v1/transactions/{name}:rollback",
+            "rollBackTransaction",
+            "Has a half message forgotten",
+        ),
+        many(
+            "/v1/transactions:commit",
+            "commitTransactions",
+            "Has half messages delivered",
+        ),
+        many(
+            "/v1/transactions:rollback",
+            "rollBackTransactions",
+            "Has half messages forgotten",
+        ),
     ]
 }
 

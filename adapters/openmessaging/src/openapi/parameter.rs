@@ -120,6 +120,12 @@ pub(super) const MESSAGE: &[Parameter] = &[
     ),
     Parameter::field("x-oms-h-messageKey", Kind::Text, "Its key"),
     Parameter::field("x-oms-h-traceId", Kind::Text, "Its trace"),
+    Parameter::field(
+        "x-oms-h-transactionId",
+        Kind::Text,
+        "It waits for the end of its transaction",
+    ),
+    Parameter::field("x-oms-producerGroup", Kind::Text, "Whose transaction it is"),
     Parameter::field("x-oms-h-correlationId", Kind::Text, "What it is about"),
     Parameter::field(
         "x-oms-h-tag",
@@ -146,6 +152,7 @@ pub(super) const SENT: &[Parameter] = &[
     Parameter::field("x-oms-partition", COUNT, ""),
     Parameter::field("x-oms-offset", COUNT, ""),
     Parameter::field("x-oms-recallHandle", Kind::Text, ""),
+    Parameter::field("x-oms-transactionHandle", Kind::Text, ""),
 ];
 
 /// A pull of the specification.
@@ -189,6 +196,13 @@ pub(super) const LOOK: &[Parameter] = &[
         Kind::Text,
         "Where an answer before this one ended",
     ),
+];
+
+/// Which transactions are open.
+pub(super) const OPEN: &[Parameter] = &[
+    Parameter::query("producerGroup", Kind::Text, "Whose; those of who said none"),
+    Parameter::query("limit", Kind::Number(1, 256), "How many at most"),
+    Parameter::query("cursor", COUNT, "Where an answer before this one ended"),
 ];
 
 /// A live stream.

@@ -9,6 +9,7 @@ mod messages;
 mod oms;
 mod stream;
 mod subscriptions;
+mod transactions;
 
 use crate::error::Refusal;
 use crate::produce::Sent;
@@ -28,7 +29,9 @@ pub(crate) mod schemas {
     pub(crate) use super::callback::{CallbackAnswer, CallbackRequest};
     pub(crate) use super::messages::{Batch, Outcomes, Seen};
     pub(crate) use super::subscriptions::{AllSettled, Messages, Receive};
+    pub(crate) use super::transactions::{AllEnded, Open};
     pub(crate) use crate::settle::Settle;
+    pub(crate) use crate::transaction::Ends;
 }
 
 /// All of them. A new one is to be described among `openapi`'s operations, too.
@@ -36,6 +39,7 @@ pub(crate) fn all(server: &Arc<OpenMessaging>) -> Router {
     // Each resource stands in the namespace of a header, or of the path.
     let resources = Router::new()
         .merge(messages::routes())
+        .merge(transactions::routes())
         .merge(subscriptions::routes())
         .merge(stream::routes())
         .merge(callback::routes())

@@ -112,7 +112,7 @@ fn refuse(to: Option<ReplyTo>, refusal: &Refusal, replies: &mut Replies<BrokerCo
 
 fn refusal_of(error: EndError) -> Refusal {
     let (code, remark) = match error {
-        EndError::NotFound => (
+        EndError::NotFound | EndError::Ended => (
             ResponseCode::SystemError,
             "Find prepared transaction message failed",
         ),

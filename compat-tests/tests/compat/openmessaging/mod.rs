@@ -9,6 +9,7 @@ mod interop;
 mod resources;
 mod secured;
 mod streams;
+mod transactions;
 mod wire;
 
 use compat_tests::gantry::Gantry;

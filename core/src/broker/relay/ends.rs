@@ -118,7 +118,7 @@ impl Client {
                     taken.committed.push(outcome);
                     Ok(Some((offset, wish)))
                 }
-                Ok(Wanted::Rollback(..) | Wanted::Commit(..)) => Err(EndError::NotFound),
+                Ok(Wanted::Rollback(..) | Wanted::Commit(..)) => Err(EndError::Ended),
                 Err(error) => Err(error),
             };
             taken.results.push(result);
@@ -210,7 +210,8 @@ impl Client {
     /// `position` of the log.
     ///
     /// # Errors
-    /// [`EndError::NotFound`] when no such message is there, or it waits again already.
+    /// [`EndError::NotFound`] when no such message is there, [`EndError::Ended`] when it waits
+    /// again already.
     pub fn resume_transaction(&self, position: PhysicalOffset) -> Result<(), EndError> {
         let topic = self.topic(property::GIVEN_UP_TOPIC);
         let topic = topic.ok_or(EndError::NotFound)?;
@@ -238,7 +239,7 @@ impl Client {
             .read()
             .is_settled(given_up.number(), offset)
         {
-            return Err(EndError::NotFound);
+            return Err(EndError::Ended);
         }
         let placed = self.shared.append_outcomes(&given_up, vec![outcome]);
         for (_, placed) in placed {

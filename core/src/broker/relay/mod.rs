@@ -5,6 +5,7 @@
 mod batches;
 mod checks;
 mod ends;
+mod halves;
 mod recall;
 mod route;
 mod settle;
@@ -14,6 +15,7 @@ mod transactions;
 
 pub(super) use checks::Checks;
 pub use ends::Ended;
+pub use halves::OpenTransactions;
 pub(super) use signal::Signal;
 
 use super::shared::Shared;

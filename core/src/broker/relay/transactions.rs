@@ -8,7 +8,7 @@ use crate::Error;
 use crate::broker::Client;
 use crate::broker::shared::Shared;
 use crate::index::Entry;
-use crate::model::{GroupName, Message, QueueId, QueueOffset, Timestamp, TopicName, property};
+use crate::model::{GroupName, Message, QueueId, Timestamp, TopicName, property};
 use crate::queue::Queue;
 use crate::record::{Draft, Placement, RecordView};
 use crate::state::Command;
@@ -18,8 +18,6 @@ use bytes::Bytes;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Half messages looked at before the clock is looked at again.
-const BATCH: usize = 256;
 /// Groups of which is remembered that nobody is there; of the others it is found out again.
 const ABSENT_MAX: usize = 10_000;
 /// After what could not be appended, in milliseconds.
@@ -139,7 +137,8 @@ enum Look {
 
 impl Round {
     fn go_on(&mut self, shared: &Arc<Shared>, queue: &Arc<Queue>, now: Timestamp) -> Came {
-        let open = self.open_halves(shared, queue);
+        let open = shared.open_halves(queue, self.cursor, self.end);
+        self.cursor = open.first().map_or(self.end, |(first, _)| first.base.get());
         let client = Client {
             shared: Arc::clone(shared),
         };
@@ -172,39 +171,6 @@ impl Round {
                 Came::Failed
             }
         }
-    }
-
-    /// The next half messages without an outcome, and how often somebody was asked for it.
-    fn open_halves(&mut self, shared: &Shared, queue: &Queue) -> Vec<(Entry, u32)> {
-        let state = shared.state.read();
-        let settled = state.settled.get(&queue.number());
-        let counts = state.checks.get(&queue.number());
-        let mut open = Vec::new();
-        while open.len() < BATCH {
-            let at = settled.map_or(self.cursor, |settled| settled.next_open(self.cursor));
-            if at >= self.end {
-                break;
-            }
-            self.cursor = self.end;
-            let mut next = at;
-            shared.store.entries(queue, QueueOffset::new(at), |entry| {
-                let offset = entry.base.get();
-                self.cursor = offset;
-                next = offset;
-                let is_open = !settled.is_some_and(|settled| settled.contains(offset));
-                if offset >= self.end || !is_open || open.len() >= BATCH {
-                    return false;
-                }
-                open.push((entry, counts.map_or(0, |counts| counts.of(offset))));
-                next = entry.end().get();
-                self.cursor = next;
-                true
-            });
-        }
-        if let Some((first, _)) = open.first() {
-            self.cursor = first.base.get();
-        }
-        open
     }
 
     fn look(
@@ -273,7 +239,11 @@ fn give_up(shared: &Arc<Shared>, queue: &Queue, mut outcomes: Vec<Outcome>) -> R
 }
 
 /// A half message as its producer gave it.
-fn shown(mut message: Message, record: &RecordView, entry: &Entry) -> Result<Bytes, Error> {
+pub(super) fn shown(
+    mut message: Message,
+    record: &RecordView,
+    entry: &Entry,
+) -> Result<Bytes, Error> {
     let illegal = |error: &dyn std::fmt::Display| Error::Invalid(error.to_string());
     let properties = &message.properties;
     let named = properties.value(property::REAL_TOPIC).unwrap_or_default();
