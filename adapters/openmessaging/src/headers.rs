@@ -7,6 +7,7 @@ use crate::error::Refusal;
 use crate::head::{Head, Pairs};
 use crate::status::OmsStatus;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use gantry_core::model::property::CLOUD_EVENT;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode, utf8_percent_encode};
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -38,6 +39,8 @@ pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempote
 
 /// What begins the name of a user's property.
 const PROPERTY_PREFIX: &str = "x-oms-p-";
+/// What begins the name of an event's attribute.
+const EVENT_PREFIX: &str = "ce-";
 /// The version that is spoken.
 pub(crate) const SPOKEN: HeaderValue = HeaderValue::from_static("1.0.0");
 /// What a value is encoded for, beside all that is not ASCII.
@@ -108,11 +111,17 @@ impl<'a> Head<'a> {
     /// The field that cannot be.
     pub(crate) fn read(fields: &'a HeaderMap) -> Result<Self, Refusal> {
         let mut head = Self::default();
-        let mut cased = None;
+        let (mut cased, mut is_event) = (None, false);
         for (name, value) in fields {
             if let Some(field) = name.as_str().strip_prefix("x-oms-h-") {
                 head.read_field(field, name, value)?;
             } else if let Some(property) = name.as_str().strip_prefix(PROPERTY_PREFIX) {
+                head.properties
+                    .0
+                    .push((property.into(), text(name, value)?));
+            } else if let Some(attribute) = name.as_str().strip_prefix(EVENT_PREFIX) {
+                is_event = true;
+                let property = format!("{CLOUD_EVENT}{attribute}");
                 head.properties
                     .0
                     .push((property.into(), text(name, value)?));
@@ -141,6 +150,9 @@ impl<'a> Head<'a> {
             };
             head.properties.0.retain(|(name, _)| !is_cased(name));
             head.properties.0.extend(cased);
+        }
+        if is_event {
+            head.check_event()?;
         }
         Ok(head)
     }
@@ -224,8 +236,13 @@ impl<'a> Head<'a> {
     /// Names without capitals as fields; all in one JSON object too, when that would lose something.
     fn write_properties(&self, fields: &mut HeaderMap) {
         let mut is_whole = true;
+        let is_event = self.is_event();
         for (name, value) in &self.properties.0 {
-            let field = HeaderName::from_bytes(format!("{PROPERTY_PREFIX}{name}").as_bytes());
+            let (prefix, name) = match name.strip_prefix(CLOUD_EVENT) {
+                Some(attribute) if is_event => (EVENT_PREFIX, attribute),
+                _ => (PROPERTY_PREFIX, &**name),
+            };
+            let field = HeaderName::from_bytes(format!("{prefix}{name}").as_bytes());
             match (field, encoded(value)) {
                 (Ok(field), Some(value)) => drop(fields.insert(field, value)),
                 _ => is_whole = false,

@@ -4,6 +4,7 @@
 //! It keeps no message: everything is a verb of core's client. It binds no port.
 
 mod callbacks;
+mod cloudevent;
 mod config;
 mod error;
 mod head;

@@ -1,9 +1,11 @@
 //! Messages on their way in: one, or many with one append.
 
+use crate::cloudevent;
 use crate::error::Refusal;
 use crate::head::Head;
 use crate::headers;
 use crate::names;
+use crate::routes::parse;
 use crate::server::OpenMessaging;
 use crate::status::OmsStatus;
 use crate::transaction::handle;
@@ -153,7 +155,15 @@ impl OpenMessaging {
         body: Body,
         peer: SocketAddr,
     ) -> Result<Sent, Refusal> {
-        let body = self.body(body, self.config.message_bytes_max).await?;
+        let mut body = self.body(body, self.config.message_bytes_max).await?;
+        let kind = head.content_type.as_deref().and_then(headers::encoded);
+        let head = if cloudevent::names(kind.as_ref(), cloudevent::STRUCTURED) {
+            let (event, data) = cloudevent::opened(parse(&body)?)?;
+            body = data;
+            head.with_event(event)
+        } else {
+            head
+        };
         let topic = self.client.topic_or_create(topic, None)?;
         let mut sent = self.send(&topic, vec![Ok((head, body))], peer).await;
         let none = || Refusal::new(OmsStatus::Server, "the message has no outcome");

@@ -35,6 +35,8 @@ pub const NULL_BODY: &str = "__NULL_BODY";
 /// Base64 without padding of what AMQP's consumers are to get: the exchange and the routing key as
 /// short strings, then the properties as they stand in a content header.
 pub const AMQP_BASE64: &str = "__AMQP_B64";
+/// What begins the name of a CloudEvent's attribute, as Kafka's binding has it.
+pub const CLOUD_EVENT: &str = "ce_";
 /// The topic that a message was produced to of which this is a copy in the topic of a queue.
 pub const ORIGIN: &str = "__ORIGIN";
 /// How many headers did not fit the property area, even as [`HEADERS_BASE64`].

@@ -1,6 +1,6 @@
 //! To AMQP.
 
-use super::{TEXTS, split_short};
+use super::{CLOUD_EVENTS, TEXTS, split_short};
 use crate::codec::table::{TableBuilder, Value};
 use crate::codec::{Properties, PropertyList};
 use base64::Engine as _;
@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::Bytes;
 use gantry_core::convert::record_of;
 use gantry_core::model::{Header, Message, property};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 const DELIVERY_COUNT: &str = "x-delivery-count";
@@ -95,7 +96,7 @@ impl Delivered {
                     texts.insert(known, value);
                 }
                 _ if name.len() <= 255 => {
-                    headers.put(name, value_of(value.as_ref()));
+                    headers.put(&name_in_amqp(name), value_of(value.as_ref()));
                 }
                 _ => {}
             }
@@ -121,6 +122,15 @@ impl Delivered {
             properties: list.encode(),
             body: record.value.unwrap_or_default(),
         }
+    }
+}
+
+/// The name by which AMQP's consumers know a header.
+fn name_in_amqp(name: &str) -> Cow<'_, str> {
+    let [prefix, _] = CLOUD_EVENTS;
+    match name.strip_prefix(property::CLOUD_EVENT) {
+        Some(attribute) => format!("{prefix}{attribute}").into(),
+        None => name.into(),
     }
 }
 

@@ -8,7 +8,7 @@
 //! | other properties of text | of the same name |
 //! | `timestamp` | born time |
 //! | header `KEYS` | `KEYS` |
-//! | header with a text, a number, a truth value | of the same name |
+//! | header with a text, a number, a truth value | of the same name; `cloudEvents:NAME` is `ce_NAME` |
 //!
 //! AMQP's consumers get the bytes of the first line, others read the rest. What has no such bytes
 //! was written in another protocol: its tag is the routing key, and what a Kafka consumer would
@@ -29,6 +29,10 @@ fn split_short(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first()?;
     rest.split_at_checked(usize::from(*length))
 }
+
+/// What begins the name of a CloudEvent's attribute as AMQP's binding has it: as it was, and as
+/// JMS's names allow; the first is sent.
+const CLOUD_EVENTS: [&str; 2] = ["cloudEvents:", "cloudEvents_"];
 
 /// Properties of text that other protocols see by these names.
 const TEXTS: [&str; 7] = [

@@ -1,5 +1,6 @@
 //! From AMQP.
 
+use super::CLOUD_EVENTS;
 use crate::codec::table::Value;
 use crate::codec::{PropertyFault, PropertyList};
 use base64::Engine as _;
@@ -90,19 +91,19 @@ fn born_at(seconds: u64) -> Option<Timestamp> {
 
 /// Properties on their way into an area: those that cannot stand there are left out.
 #[derive(Default)]
-struct Pairs<'a>(Vec<(&'a str, Cow<'a, str>)>);
+struct Pairs<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
 impl<'a> Pairs<'a> {
     fn put(&mut self, name: &'a str, value: &'a [u8]) {
         if let Ok(value) = std::str::from_utf8(value) {
-            self.put_text(name, value.into());
+            self.put_text(name.into(), value.into());
         }
     }
 
-    fn put_text(&mut self, name: &'a str, value: Cow<'a, str>) {
+    fn put_text(&mut self, name: Cow<'a, str>, value: Cow<'a, str>) {
         let is_legal =
             |text: &str| !text.is_empty() && !text.bytes().any(|byte| byte == 1 || byte == 2);
-        if is_legal(name) && is_legal(&value) {
+        if is_legal(&name) && is_legal(&value) {
             self.0.push((name, value));
         }
     }
@@ -135,14 +136,24 @@ impl<'a> Pairs<'a> {
                 continue;
             }
             if let Some(text) = text_of(field.value) {
-                self.put_text(name, text);
+                self.put_text(known_to_all(name), text);
             }
         }
     }
 
     fn properties(&self) -> Option<Properties> {
-        let pairs = self.0.iter().map(|(name, value)| (*name, &**value));
+        let pairs = self.0.iter().map(|(name, value)| (&**name, &**value));
         Properties::from_pairs(pairs).ok()
+    }
+}
+
+/// The name by which readers of every protocol know a header: attributes of CloudEvents have
+/// Kafka's.
+fn known_to_all(name: &str) -> Cow<'_, str> {
+    let mut prefixes = CLOUD_EVENTS.iter();
+    match prefixes.find_map(|prefix| name.strip_prefix(prefix)) {
+        Some(attribute) => format!("{}{attribute}", property::CLOUD_EVENT).into(),
+        None => name.into(),
     }
 }
 

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use utoipa::ToSchema;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::{ObjectBuilder, Ref, Schema, SchemaType, Type};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Ref, Schema, SchemaType, Type};
 use utoipa::openapi::{Content, Header, RefOr, Required, ResponseBuilder};
 
 /// The component that every refusal is.
@@ -20,6 +20,8 @@ pub(super) enum Body {
     Json(String),
     /// Anything, of some media type.
     Raw(&'static str),
+    /// CloudEvents, an array of them.
+    Events(&'static str),
 }
 
 /// An answer to a request that is done.
@@ -212,6 +214,10 @@ impl Body {
             Self::Json(name) => {
                 let schema = Ref::from_schema_name(name.as_str());
                 ("application/json", Content::new(Some(schema)))
+            }
+            Self::Events(kind) => {
+                let event = ObjectBuilder::new().schema_type(Type::Object);
+                (kind, Content::new(Some(ArrayBuilder::new().items(event))))
             }
             Self::Raw(kind) => {
                 let any = ObjectBuilder::new().schema_type(SchemaType::Type(Type::String));

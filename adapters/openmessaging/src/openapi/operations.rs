@@ -2,6 +2,7 @@
 
 use super::operation::{Body, Operation, Schemas, json};
 use super::parameter::{LOOK, MESSAGE, OPEN, PULL, Parameter, SENT, STREAM, VERSION};
+use crate::cloudevent;
 use crate::routes::schemas as of;
 use axum::http::StatusCode as Status;
 use utoipa::openapi::path::HttpMethod::{Delete, Get, Post, Put};
@@ -112,6 +113,7 @@ fn messages(schemas: &mut Schemas) -> Vec<Operation> {
         )
         .body(json::<of::Batch<'_>>(schemas))
         .body(Body::Raw(LINES))
+        .body(Body::Raw(cloudevent::BATCH))
         .with(Status::OK, "All are appended", vec![outcomes.clone()])
         .with(Status::MULTI_STATUS, "Some are not", vec![outcomes])
         .refuses(&refusals),
@@ -193,7 +195,11 @@ fn subscriptions(schemas: &mut Schemas) -> Vec<Operation> {
             "Receives messages under a lease",
         )
         .body(json::<of::Receive>(schemas))
-        .with(Status::OK, "Messages", vec![received])
+        .with(
+            Status::OK,
+            "Messages",
+            vec![received, Body::Events(cloudevent::BATCH)],
+        )
         .done(Status::NO_CONTENT, "There is none"),
         said(
             "/v1/subscriptions/{name}/messages:ack",

@@ -1,6 +1,7 @@
 //! Messages of a destination: sent one by one or many at once, looked at, taken back.
 
 use super::{created, each, json, parse};
+use crate::cloudevent;
 use crate::error::{Problem, Refusal};
 use crate::head::Head;
 use crate::headers;
@@ -22,6 +23,7 @@ use bytes::Bytes;
 use gantry_core::model::{QueueId, QueueOffset, Timestamp};
 use gantry_core::{FetchQueue, Topic};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -82,8 +84,12 @@ async fn send_batch(
     let body = server.body(body, server.config.batch_bytes_max).await?;
     let kind = headers::field(&fields, &header::CONTENT_TYPE)?;
     let is_lines = kind.is_some_and(|kind| kind.starts_with(NDJSON));
+    let is_events = cloudevent::names(fields.get(header::CONTENT_TYPE), cloudevent::BATCH);
     let messages = if is_lines {
         lines(&body)
+    } else if is_events {
+        let events: Vec<&RawValue> = parse(&body)?;
+        events.into_iter().map(cloudevent::opened).collect()
     } else {
         array(&body)?
     };

@@ -78,10 +78,15 @@ fn created(sent: &Sent) -> Response {
 
 /// An answer in JSON.
 fn json(status: StatusCode, value: &impl Serialize) -> Response {
+    typed(status, "application/json", value)
+}
+
+/// An answer in JSON of a media type.
+fn typed(status: StatusCode, kind: &'static str, value: &impl Serialize) -> Response {
     match serde_json::to_vec(value) {
         Ok(body) => {
             let mut response = (status, body).into_response();
-            let kind = HeaderValue::from_static("application/json");
+            let kind = HeaderValue::from_static(kind);
             response.headers_mut().insert(header::CONTENT_TYPE, kind);
             response
         }
@@ -103,7 +108,7 @@ fn each(is_done: bool, outcomes: &impl Serialize) -> Response {
 ///
 /// # Errors
 /// What is wrong with it, and where.
-fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
+pub(crate) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body)
         .map_err(|error| Refusal::new(OmsStatus::BadRequest, format!("the JSON: {error}")))
 }

@@ -1,5 +1,6 @@
 //! The specification's own requests (E.1): produce and pull, told apart by their headers.
 
+use crate::cloudevent;
 use crate::error::Refusal;
 use crate::head::Head;
 use crate::headers::{self, field, number};
@@ -93,10 +94,17 @@ async fn pulled(server: &OpenMessaging, fields: &HeaderMap) -> Result<Response, 
             .client
             .ack(&wanted.consumer, std::slice::from_ref(&received.receipt))?;
     }
-    let (body, compression) = received.message.body(Some(fields));
+    let is_structured = cloudevent::names(fields.get(header::ACCEPT), cloudevent::STRUCTURED);
+    let (body, compression) = received.message.body((!is_structured).then_some(fields));
     let mut head = received.message.head(&source, compression);
     head.delivery_count = Some(received.attempt);
     head.receipt_handle = handle.map(Into::into);
+    if is_structured {
+        let event = head.structured(&body).to_string();
+        head.drop_attributes();
+        head.content_type = Some(cloudevent::STRUCTURED.into());
+        return Ok(raw(&head, event.into()));
+    }
     Ok(raw(&head, body.into()))
 }
 

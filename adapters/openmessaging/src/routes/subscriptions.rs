@@ -1,6 +1,7 @@
 //! A consumer's messages: received, and what it says of them (E.5).
 
-use super::{each, json, parse};
+use super::{each, json, parse, typed};
+use crate::cloudevent;
 use crate::error::Refusal;
 use crate::head::Head;
 use crate::names;
@@ -11,7 +12,7 @@ use crate::settle::{Settle, Settled, Verb};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use gantry_core::Hold;
@@ -66,7 +67,12 @@ pub(crate) struct Messages<'a> {
     messages: Vec<Head<'a>>,
 }
 
-async fn receive(State(server): Server, place: Place, body: Body) -> Result<Response, Refusal> {
+async fn receive(
+    State(server): Server,
+    place: Place,
+    fields: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
     let body = server.body(body, server.config.batch_bytes_max).await?;
     let asked: Receive = parse(&body)?;
     let namespace = place.namespace.as_deref();
@@ -106,6 +112,13 @@ async fn receive(State(server): Server, place: Place, body: Body) -> Result<Resp
             }
             head
         });
+    if cloudevent::names(fields.get(header::ACCEPT), cloudevent::BATCH) {
+        let events = messages.zip(&bodies);
+        let events: Vec<_> = events
+            .map(|(head, (body, _))| head.structured(body))
+            .collect();
+        return Ok(typed(StatusCode::OK, cloudevent::BATCH, &events));
+    }
     let messages = messages.collect();
     Ok(json(StatusCode::OK, &Messages { messages }))
 }

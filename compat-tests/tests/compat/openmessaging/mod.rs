@@ -1,6 +1,7 @@
 //! OpenMessaging over HTTP: bytes on a socket, stock clients, and what the others see of it.
 
 mod callbacks;
+mod cloudevents;
 mod crash;
 mod described;
 mod hostile;
