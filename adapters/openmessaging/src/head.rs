@@ -1,6 +1,7 @@
 //! What a message says beside its body, in OpenMessaging's names: the specification's header,
 //! extension header and properties. As JSON it is the envelope of batches and of what is received.
 
+use crate::binary::HeaderField;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -59,6 +60,16 @@ pub(crate) struct Head<'a> {
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub(crate) message_key: Text<'a>,
+    /// The key when it is no text.
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub(crate) message_key_base64: Text<'a>,
+    /// All headers of Kafka's, when properties cannot hold each of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) headers: Option<Vec<HeaderField>>,
+    /// The body is null, and not empty.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) null_body: bool,
     /// RocketMQ's one tag, AMQP's routing key.
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]

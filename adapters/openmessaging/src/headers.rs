@@ -3,12 +3,14 @@
 //! Values are UTF-8, percent-encoded where a header field cannot hold them. HTTP/2 has names in
 //! lower case; [`PROPERTIES`] keeps the case of an application's own.
 
+use crate::binary::HeaderField;
 use crate::error::Refusal;
 use crate::head::{Head, Pairs};
 use crate::status::OmsStatus;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use gantry_core::model::property::CLOUD_EVENT;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode, utf8_percent_encode};
+use serde::Serialize;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::str::FromStr;
@@ -27,6 +29,9 @@ pub(crate) const FILTER_TYPE: HeaderName = HeaderName::from_static("x-oms-filter
 pub(crate) const OFFSET: HeaderName = HeaderName::from_static("x-oms-offset");
 pub(crate) const PARTITION: HeaderName = HeaderName::from_static("x-oms-partition");
 pub(crate) const RECALL: HeaderName = HeaderName::from_static("x-oms-recallhandle");
+const KEY_BASE64: HeaderName = HeaderName::from_static("x-oms-messagekeybase64");
+const HEADERS: HeaderName = HeaderName::from_static("x-oms-headers");
+const NULL_BODY: HeaderName = HeaderName::from_static("x-oms-nullbody");
 pub(crate) const PRODUCER_GROUP: HeaderName = HeaderName::from_static("x-oms-producergroup");
 pub(crate) const TRANSACTION: HeaderName = HeaderName::from_static("x-oms-transactionhandle");
 pub(crate) const DUPLICATE: HeaderName = HeaderName::from_static("x-oms-duplicate");
@@ -129,6 +134,12 @@ impl<'a> Head<'a> {
                 head.partition = Some(parse(name, value)?);
             } else if *name == PRODUCER_GROUP {
                 head.producer_group = Some(text(name, value)?);
+            } else if *name == KEY_BASE64 {
+                head.message_key_base64 = Some(text(name, value)?);
+            } else if *name == HEADERS {
+                head.headers = Some(listed(value)?);
+            } else if *name == NULL_BODY {
+                head.null_body = parse(name, value)?;
             } else if *name == PROPERTIES {
                 cased = Some(properties(value)?);
             } else if *name == header::CONTENT_TYPE {
@@ -204,6 +215,7 @@ impl<'a> Head<'a> {
             ("x-oms-h-correlationid", &self.correlation_id),
             ("x-oms-h-replyto", &self.reply_to),
             ("x-oms-receipthandle", &self.receipt_handle),
+            ("x-oms-messagekeybase64", &self.message_key_base64),
             ("traceparent", &self.traceparent),
             ("content-type", &self.content_type),
             ("content-encoding", &self.content_encoding),
@@ -227,6 +239,12 @@ impl<'a> Head<'a> {
         put(fields, "x-oms-h-priority", self.priority.map(u16::from));
         put(fields, "x-oms-h-durability", self.durability.map(u16::from));
         put(fields, "x-oms-h-delaytime", self.delay_time);
+        if let Some(value) = self.headers.as_ref().and_then(ascii_json) {
+            fields.insert(HEADERS, value);
+        }
+        if self.null_body {
+            fields.insert(NULL_BODY, HeaderValue::from_static("true"));
+        }
         put(fields, "x-oms-partition", self.partition);
         put(fields, "x-oms-offset", self.offset);
         put(fields, "x-oms-deliverycount", self.delivery_count);
@@ -290,9 +308,14 @@ fn properties(value: &HeaderValue) -> Result<Pairs<'_>, Refusal> {
         .map_err(|error| Refusal::parameter(format!("x-oms-properties is no object: {error}")))
 }
 
+fn listed(value: &HeaderValue) -> Result<Vec<HeaderField>, Refusal> {
+    serde_json::from_slice(value.as_bytes())
+        .map_err(|error| Refusal::parameter(format!("x-oms-headers is no list: {error}")))
+}
+
 /// JSON in ASCII.
-fn ascii_json(pairs: &Pairs<'_>) -> Option<HeaderValue> {
-    let json = serde_json::to_string(pairs).ok()?;
+fn ascii_json(value: &impl Serialize) -> Option<HeaderValue> {
+    let json = serde_json::to_string(value).ok()?;
     if json.is_ascii() {
         return HeaderValue::from_str(&json).ok();
     }

@@ -3,6 +3,7 @@
 //!
 //! It keeps no message: everything is a verb of core's client. It binds no port.
 
+mod binary;
 mod callbacks;
 mod cloudevent;
 mod config;

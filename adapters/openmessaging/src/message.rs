@@ -97,7 +97,10 @@ impl Head<'_> {
                 "property {name} is the broker's own"
             )));
         }
-        let properties = Properties::from_pairs(texts.chain(numbers).chain(own));
+        let binary = self.binary(&body)?;
+        // A key that is told in base64 and is text stands among these.
+        let binary = binary.iter().map(|(name, value)| (*name, &**value));
+        let properties = Properties::from_pairs(texts.chain(numbers).chain(own).chain(binary));
         let properties = properties.map_err(|error| Refusal::parameter(error.to_string()))?;
         Ok(Message {
             properties,
@@ -284,6 +287,7 @@ impl Handed {
         for (name, value) in self.message.properties.iter() {
             head.take_property(name, value);
         }
+        head.put_binary(&self.message);
         if let Some(name) = compression {
             let row = COMPRESSIONS.iter().find(|(known, _, _)| *known == name);
             head.compression = Some(name.into());

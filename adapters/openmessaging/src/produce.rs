@@ -315,9 +315,9 @@ fn queue_of(topic: &Topic, head: &Head<'_>) -> Result<Option<QueueId>, Refusal> 
         }
         return Ok(Some(QueueId::new(partition)));
     }
-    let key = head.message_key.as_deref();
+    let key = head.key_bytes()?;
     Ok(key.map(|key| {
-        let hash = key_hash(key.as_bytes()) & 0x7fff_ffff;
+        let hash = key_hash(&key) & 0x7fff_ffff;
         QueueId::new(hash.checked_rem(count).unwrap_or(0))
     }))
 }

@@ -119,6 +119,21 @@ pub(super) const MESSAGE: &[Parameter] = &[
         "1 is answered from the disk",
     ),
     Parameter::field("x-oms-h-messageKey", Kind::Text, "Its key"),
+    Parameter::field(
+        "x-oms-messageKeyBase64",
+        Kind::Text,
+        "Its key, when that is no text",
+    ),
+    Parameter::field(
+        "x-oms-headers",
+        Kind::Text,
+        "A JSON list of headers that properties cannot hold",
+    ),
+    Parameter::field(
+        "x-oms-nullBody",
+        Kind::OneOf(&["true", "false"]),
+        "The body is null, and not empty",
+    ),
     Parameter::field("x-oms-h-traceId", Kind::Text, "Its trace"),
     Parameter::field(
         "x-oms-h-transactionId",

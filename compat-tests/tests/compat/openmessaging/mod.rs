@@ -1,5 +1,6 @@
 //! OpenMessaging over HTTP: bytes on a socket, stock clients, and what the others see of it.
 
+mod binary;
 mod callbacks;
 mod cloudevents;
 mod crash;
@@ -29,10 +30,14 @@ pub struct Answer {
 impl Answer {
     /// A header field's value.
     pub fn field(&self, name: &str) -> Option<&str> {
-        let mut fields = self.head.lines().filter_map(|line| line.split_once(": "));
-        fields
+        self.fields()
             .find(|(known, _)| known.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.trim())
+    }
+
+    /// All header fields.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.head.lines().filter_map(|line| line.split_once(": "))
     }
 
     pub fn json(&self) -> Value {
