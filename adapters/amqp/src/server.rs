@@ -67,6 +67,23 @@ impl Server {
         })
     }
 
+    /// What the broker is called.
+    #[must_use]
+    pub fn cluster_name(&self) -> String {
+        let own = || self.settings.profile.cluster_name.clone();
+        self.parameters.cluster_name().unwrap_or_else(own)
+    }
+
+    /// What a new connection is greeted with.
+    pub(crate) fn greeting(&self) -> Arc<Settings> {
+        let Some(cluster_name) = self.parameters.cluster_name() else {
+            return Arc::clone(&self.settings);
+        };
+        let mut settings = Settings::clone(&self.settings);
+        settings.profile.cluster_name = cluster_name;
+        Arc::new(settings)
+    }
+
     /// Looks after queues whose messages expire, or that do. Never returns; to be run once, on
     /// any runtime, as long as connections are served.
     pub async fn run_queues(&self) {

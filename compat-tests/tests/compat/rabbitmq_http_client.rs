@@ -89,6 +89,9 @@ fn the_server_tells_of_itself_and_is_well() {
     assert!(!nodes[0].has_memory_alarm_in_effect);
     let cluster = guest.get_cluster_name().unwrap();
     assert_eq!(cluster.name, overview.cluster_name);
+    guest.set_cluster_name("rabbit@shop").unwrap();
+    assert_eq!(guest.get_cluster_name().unwrap().name, "rabbit@shop");
+    assert_eq!(guest.overview().unwrap().cluster_name, "rabbit@shop");
 
     guest.health_check_cluster_wide_alarms().unwrap();
     guest.health_check_local_alarms().unwrap();

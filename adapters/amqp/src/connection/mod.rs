@@ -76,7 +76,7 @@ impl AmqpConnection {
     pub fn new(server: Arc<Server>, peer: SocketAddr) -> Self {
         Self {
             input: Input::new(server.settings.offer.frame_max),
-            control: Control::new(Arc::clone(&server.settings)),
+            control: Control::new(server.greeting()),
             server,
             peer,
             pulse: Pulse::new(),

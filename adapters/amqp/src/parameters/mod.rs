@@ -24,6 +24,8 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 use term::term;
 
+/// The global parameter that is the broker's name.
+pub const CLUSTER_NAME: &str = "cluster_name";
 /// Of all documents of global parameters.
 const NAMESPACE: &str = "amqp.global_parameters";
 
@@ -112,6 +114,13 @@ impl Parameters {
             Some((name, value))
         });
         read.collect()
+    }
+
+    /// What the broker is called, where an operator said so.
+    #[must_use]
+    pub fn cluster_name(&self) -> Option<String> {
+        let text = self.client.document(NAMESPACE, CLUSTER_NAME)?;
+        serde_json::from_str(&text).ok()
     }
 
     /// Sets a global parameter; whether it is new.

@@ -5,12 +5,15 @@ use crate::describe::{Depth, NODE};
 use crate::query::Query;
 use crate::rates::Subject;
 use crate::refusal::Refusal;
+use crate::request::Body;
 use crate::server::{Listening, Management};
+use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use gantry_amqp::parameters::CLUSTER_NAME;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -34,7 +37,7 @@ const FEATURE_FLAGS: [&str; 4] = [
 pub(super) fn routes() -> Router<Arc<Management>> {
     Router::new()
         .route("/api/overview", get(overview))
-        .route("/api/cluster-name", get(cluster_name))
+        .route("/api/cluster-name", get(cluster_name).put(set_cluster_name))
         .route("/api/nodes", get(nodes))
         .route("/api/nodes/{name}", get(node))
         .route("/api/extensions", get(extensions))
@@ -84,7 +87,7 @@ async fn overview(
         "product_version": management.version(),
         "product_name": management.amqp.config().product,
         "rabbitmq_version": API_VERSION,
-        "cluster_name": "gantry",
+        "cluster_name": management.amqp.cluster_name(),
         "erlang_version": "none",
         "erlang_full_version": "none",
         "disable_stats": false,
@@ -193,8 +196,27 @@ fn listener(listening: &Listening) -> Value {
     })
 }
 
-async fn cluster_name(_: Caller) -> Json<Value> {
-    Json(json!({ "name": "gantry" }))
+async fn cluster_name(State(management): State<Arc<Management>>, _: Caller) -> Json<Value> {
+    Json(json!({ "name": management.amqp.cluster_name() }))
+}
+
+async fn set_cluster_name(
+    State(management): State<Arc<Management>>,
+    caller: Caller,
+    body: Bytes,
+) -> Result<Response, Refusal> {
+    caller.administers()?;
+    let body = Body::parse(&body)?;
+    body.need(&["name"])?;
+    let Some(Value::String(name)) = body.0.get("name") else {
+        return Err(Refusal::bad("the name is a text"));
+    };
+    let name = Value::from(name.as_str());
+    let _is_new = management
+        .amqp
+        .parameters()
+        .put_global(CLUSTER_NAME, &name)?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 async fn nodes(

@@ -1,7 +1,7 @@
 //! All operations, by noun.
 
 use super::operation::{Body, Operation, Schemas, json};
-use super::parameter::{LOOK, MESSAGE, OPEN, PULL, Parameter, SENT, STREAM, VERSION};
+use super::parameter::{ASK, LOOK, MESSAGE, OPEN, PULL, Parameter, SENT, STREAM, VERSION};
 use crate::cloudevent;
 use crate::routes::schemas as of;
 use axum::http::StatusCode as Status;
@@ -95,6 +95,8 @@ fn messages(schemas: &mut Schemas) -> Vec<Operation> {
         .body(Body::Raw(TEXT))
         .done(Status::CREATED, "It is appended, or waits for its time")
         .says(SENT)
+        .done(Status::ACCEPTED, "The same, of who prefers not to wait")
+        .says(SENT)
         .refuses(&refusals),
         Operation::new(
             Get,
@@ -116,6 +118,17 @@ fn messages(schemas: &mut Schemas) -> Vec<Operation> {
         .body(Body::Raw(cloudevent::BATCH))
         .with(Status::OK, "All are appended", vec![outcomes.clone()])
         .with(Status::MULTI_STATUS, "Some are not", vec![outcomes])
+        .refuses(&refusals),
+        Operation::new(
+            Post,
+            "/v1/destinations/{name}:request",
+            "ask",
+            "Sends one message, and answers with what answers it",
+        )
+        .takes(ASK)
+        .takes(MESSAGE)
+        .optional_body(Body::Raw(OCTETS))
+        .done(Status::OK, "The answer, of whatever type it is")
         .refuses(&refusals),
         Operation::new(
             Post,

@@ -213,6 +213,13 @@ pub(super) const LOOK: &[Parameter] = &[
     ),
 ];
 
+/// How long an answer may take.
+pub(super) const ASK: &[Parameter] = &[Parameter::query(
+    "timeoutMillis",
+    COUNT,
+    "How long to wait for it, ms",
+)];
+
 /// Which transactions are open.
 pub(super) const OPEN: &[Parameter] = &[
     Parameter::query("producerGroup", Kind::Text, "Whose; those of who said none"),

@@ -1,6 +1,6 @@
 //! What OpenMessaging's ResourceManager does: destinations, consumers with their progress.
 
-use super::{json, parse};
+use super::{json, parse, reply};
 use crate::error::Refusal;
 use crate::names;
 use crate::request::Place;
@@ -29,6 +29,7 @@ pub(super) fn routes() -> Router<Arc<OpenMessaging>> {
         .route(
             "/destinations/{name}",
             get(destination)
+                .post(reply::ask)
                 .put(put_destination)
                 .delete(delete_destination),
         )

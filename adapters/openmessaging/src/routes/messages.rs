@@ -16,7 +16,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
@@ -29,6 +29,10 @@ use utoipa::ToSchema;
 
 type Server = State<Arc<OpenMessaging>>;
 
+/// RFC 7240.
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+const RESPOND_ASYNC: &str = "respond-async";
 const NDJSON: &str = "application/x-ndjson";
 /// Messages looked at when the request does not say.
 const LOOK_DEFAULT: u32 = 32;
@@ -50,8 +54,22 @@ async fn send(
 ) -> Result<Response, Refusal> {
     headers::check_version(&fields, false)?;
     let name = names::destination(place.namespace.as_deref(), &place.name)?;
-    let head = Head::read(&fields)?;
-    Ok(created(&server.send_one(&name, head, body, peer).await?))
+    let mut head = Head::read(&fields)?;
+    let prefers_async = fields
+        .get_all(PREFER)
+        .iter()
+        .any(|value| cloudevent::names(Some(value), RESPOND_ASYNC));
+    if prefers_async {
+        // In the log, and not waited for until it is on the disk.
+        head.durability = Some(0);
+    }
+    let mut response = created(&server.send_one(&name, head, body, peer).await?);
+    if prefers_async {
+        *response.status_mut() = StatusCode::ACCEPTED;
+        let applied = HeaderValue::from_static(RESPOND_ASYNC);
+        response.headers_mut().insert(PREFERENCE_APPLIED, applied);
+    }
+    Ok(response)
 }
 
 /// What became of one message of a batch.

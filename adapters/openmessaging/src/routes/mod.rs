@@ -7,6 +7,7 @@ mod docs;
 mod health;
 mod messages;
 mod oms;
+mod reply;
 mod stream;
 mod subscriptions;
 mod transactions;
