@@ -4,13 +4,15 @@
 
 use crate::error::Refusal;
 use crate::head::Head;
+use crate::message::accepts;
 use axum::http::HeaderValue;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use gantry_core::model::property::CLOUD_EVENT;
-use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -29,6 +31,8 @@ const RECEIPT: &str = "omsreceipthandle";
 const PARTITION: &str = "omspartition";
 const OFFSET: &str = "omsoffset";
 
+/// An event as it is written.
+pub(crate) type Event = BTreeMap<String, Box<RawValue>>;
 /// An event's members as they stand in JSON.
 type Members<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
 
@@ -39,10 +43,8 @@ impl<'a> Head<'a> {
         let own =
             pairs.filter_map(|(name, value)| Some((name.strip_prefix(CLOUD_EVENT)?, &**value)));
         let own: BTreeMap<_, _> = own.collect();
-        REQUIRED
-            .iter()
-            .all(|name| own.contains_key(name))
-            .then_some(own)
+        let is_whole = REQUIRED.iter().all(|name| own.contains_key(name));
+        (is_whole && own.get("specversion") == Some(&SPOKEN)).then_some(own)
     }
 
     /// Whether it is an event.
@@ -87,6 +89,8 @@ impl<'a> Head<'a> {
 
     /// It with what an event says, which it came in.
     pub(crate) fn with_event(mut self, event: Self) -> Self {
+        // Fields may say again what the event says.
+        self.drop_attributes();
         self.content_type = event.content_type;
         self.message_id = self.message_id.or(event.message_id);
         self.message_key = self.message_key.or(event.message_key);
@@ -101,56 +105,82 @@ impl<'a> Head<'a> {
         pairs.retain(|(name, _)| !name.starts_with(CLOUD_EVENT));
     }
 
+    /// Whether its body is an event in JSON.
+    pub(crate) fn is_structured(&self) -> bool {
+        let kind = self.content_type.as_deref();
+        kind.is_some_and(|kind| accepts(kind, STRUCTURED))
+    }
+
     /// It as an event in JSON; what is none gets the attributes that every event has.
-    pub(crate) fn structured(&self, body: &[u8]) -> Value {
-        let mut event = Map::new();
-        match self.attributes() {
-            Some(attributes) => {
-                for (name, value) in attributes {
-                    event.insert(name.to_owned(), value.into());
-                }
+    pub(crate) fn structured(&self, body: &[u8]) -> Event {
+        let mut event = Event::new();
+        if self.is_structured()
+            && let Some(Ok((inner, data))) = raw(body).as_deref().map(opened)
+        {
+            // Another protocol's producer sent it so.
+            event = inner.structured(&data);
+        } else {
+            self.put_attributes(&mut event);
+            let kind = self.content_type.as_deref();
+            if let Some(kind) = kind {
+                put(&mut event, "datacontenttype", &kind);
             }
-            None => {
-                let source = format!("/v1/destinations/{}", text(&self.destination));
-                let place = || {
-                    let (partition, offset) = (self.partition, self.offset);
-                    format!("{}:{}", partition.unwrap_or(0), offset.unwrap_or(0)).into()
-                };
-                let id = self.message_id.clone().unwrap_or_else(place);
-                let own = [SPOKEN, &*id, &*source, PLAIN_TYPE];
-                for (name, value) in REQUIRED.iter().zip(own) {
-                    event.insert((*name).to_owned(), value.into());
-                }
-            }
+            put_data(&mut event, kind, body);
         }
         if let Some(handle) = &self.receipt_handle {
-            event.insert(RECEIPT.to_owned(), (&**handle).into());
+            put(&mut event, RECEIPT, handle);
         }
         if let (Some(partition), Some(offset)) = (self.partition, self.offset) {
-            event.insert(PARTITION.to_owned(), partition.into());
-            event.insert(OFFSET.to_owned(), offset.to_string().into());
+            put(&mut event, PARTITION, &partition);
+            put(&mut event, OFFSET, &offset.to_string());
         }
-        let kind = self.content_type.as_deref();
-        if let Some(kind) = kind {
-            event.insert("datacontenttype".to_owned(), kind.into());
-        }
-        put_data(&mut event, kind, body);
-        Value::Object(event)
+        event
     }
+
+    fn put_attributes(&self, event: &mut Event) {
+        if let Some(attributes) = self.attributes() {
+            for (name, value) in attributes {
+                put(event, name, &value);
+            }
+            return;
+        }
+        let destination = self.destination.as_deref().unwrap_or_default();
+        let source = format!("/v1/destinations/{destination}");
+        let place = || {
+            let (partition, offset) = (self.partition, self.offset);
+            format!("{}:{}", partition.unwrap_or(0), offset.unwrap_or(0)).into()
+        };
+        let id = self.message_id.clone().unwrap_or_else(place);
+        for (name, value) in REQUIRED.iter().zip([SPOKEN, &*id, &*source, PLAIN_TYPE]) {
+            put(event, name, &value);
+        }
+    }
+}
+
+fn put(event: &mut Event, name: &str, value: &impl Serialize) {
+    if let Ok(value) = to_raw_value(value) {
+        event.insert(name.to_owned(), value);
+    }
+}
+
+/// JSON as it stands, if it is any.
+fn raw(body: &[u8]) -> Option<Box<RawValue>> {
+    let text = std::str::from_utf8(body).ok()?;
+    RawValue::from_string(text.trim().to_owned()).ok()
 }
 
 /// Attribute names are of small letters and digits.
 fn check_name(name: &str) -> Result<(), Refusal> {
     let is_legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    if matches!(name, "data" | "datacontenttype") {
+        let text = format!("{name} is said by the body and its type");
+        return Err(Refusal::parameter(text));
+    }
     if name.is_empty() || !name.bytes().all(is_legal) {
         let text = format!("{name} is no attribute's name: small letters and digits are");
         return Err(Refusal::parameter(text));
     }
     Ok(())
-}
-
-fn text<'a>(value: &'a Option<Cow<'_, str>>) -> &'a str {
-    value.as_deref().unwrap_or_default()
 }
 
 fn is_json(kind: Option<&str>) -> bool {
@@ -159,18 +189,19 @@ fn is_json(kind: Option<&str>) -> bool {
     kind.ends_with("/json") || kind.ends_with("+json")
 }
 
-fn put_data(event: &mut Map<String, Value>, kind: Option<&str>, body: &[u8]) {
+fn put_data(event: &mut Event, kind: Option<&str>, body: &[u8]) {
     if body.is_empty() {
         return;
     }
-    let read = is_json(kind).then(|| serde_json::from_slice(body).ok());
-    let (name, value) = match (read.flatten(), std::str::from_utf8(body)) {
-        (Some(value), _) => ("data", value),
+    let read = if is_json(kind) { raw(body) } else { None };
+    match (read, std::str::from_utf8(body)) {
+        (Some(value), _) => {
+            event.insert("data".to_owned(), value);
+        }
         // Without a type, or with JSON's, text would be taken for JSON's.
-        (None, Ok(text)) if kind.is_some() && !is_json(kind) => ("data", text.into()),
-        _ => ("data_base64", STANDARD.encode(body).into()),
-    };
-    event.insert(name.to_owned(), value);
+        (None, Ok(text)) if !is_json(kind) => put(event, "data", &text),
+        _ => put(event, "data_base64", &STANDARD.encode(body)),
+    }
 }
 
 /// Reads an event in JSON.
@@ -186,6 +217,9 @@ pub(crate) fn opened<'a>(json: &RawValue) -> Result<(Head<'a>, Bytes), Refusal> 
         let value = match serde_json::from_str(value.get()).map_err(wrong)? {
             Value::Null => continue,
             Value::String(text) => text,
+            _ if REQUIRED.contains(&&*name) => {
+                return Err(Refusal::parameter(format!("the event's {name} is no text")));
+            }
             Value::Bool(value) => value.to_string(),
             Value::Number(number) => number.to_string(),
             Value::Array(_) | Value::Object(_) => {
@@ -225,11 +259,7 @@ pub(crate) fn opened<'a>(json: &RawValue) -> Result<(Head<'a>, Bytes), Refusal> 
 /// Whether a field that lists media types has one.
 pub(crate) fn names(field: Option<&HeaderValue>, kind: &str) -> bool {
     let list = field.and_then(|value| value.to_str().ok());
-    let mut kinds = list.into_iter().flat_map(|list| list.split(','));
-    kinds.any(|one| {
-        let name = one.split(';').next().unwrap_or_default();
-        name.trim().eq_ignore_ascii_case(kind)
-    })
+    list.is_some_and(|list| accepts(list, kind))
 }
 
 /// The bytes of an event's data: JSON as it stands, or the text of another type.

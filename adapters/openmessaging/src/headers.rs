@@ -129,7 +129,7 @@ impl<'a> Head<'a> {
                 let property = format!("{CLOUD_EVENT}{attribute}");
                 head.properties
                     .0
-                    .push((property.into(), text(name, value)?));
+                    .push((property.into(), attribute_text(name, value)?));
             } else if *name == PARTITION {
                 head.partition = Some(parse(name, value)?);
             } else if *name == PRODUCER_GROUP {
@@ -162,7 +162,7 @@ impl<'a> Head<'a> {
             head.properties.0.retain(|(name, _)| !is_cased(name));
             head.properties.0.extend(cased);
         }
-        if is_event {
+        if is_event && !head.is_structured() {
             head.check_event()?;
         }
         Ok(head)
@@ -261,7 +261,12 @@ impl<'a> Head<'a> {
                 _ => (PROPERTY_PREFIX, &**name),
             };
             let field = HeaderName::from_bytes(format!("{prefix}{name}").as_bytes());
-            match (field, encoded(value)) {
+            let value_field = if prefix == EVENT_PREFIX {
+                attribute_field(value)
+            } else {
+                encoded(value)
+            };
+            match (field, value_field) {
                 (Ok(field), Some(value)) => drop(fields.insert(field, value)),
                 _ => is_whole = false,
             }
@@ -288,6 +293,34 @@ fn put(fields: &mut HeaderMap, name: &'static str, value: Option<impl Into<Heade
     if let Some(value) = value {
         fields.insert(HeaderName::from_static(name), value.into());
     }
+}
+
+/// An attribute's text (CloudEvents' HTTP binding 3.1.3.2): it may be quoted.
+fn attribute_text<'a>(name: &HeaderName, value: &'a HeaderValue) -> Result<Cow<'a, str>, Refusal> {
+    let bytes = value.as_bytes();
+    let quoted = bytes.strip_prefix(b"\"");
+    let Some(quoted) = quoted.and_then(|rest| rest.strip_suffix(b"\"")) else {
+        return text(name, value);
+    };
+    let mut plain = Vec::with_capacity(quoted.len());
+    let mut rest = quoted.iter();
+    while let Some(byte) = rest.next() {
+        plain.push(*if *byte == b'\\' {
+            rest.next().unwrap_or(byte)
+        } else {
+            byte
+        });
+    }
+    let decoded = percent_decode(&plain).decode_utf8();
+    let decoded = decoded.map_err(|_| Refusal::parameter(format!("{name} is no UTF-8")))?;
+    Ok(decoded.into_owned().into())
+}
+
+/// An attribute's text as a field holds it.
+fn attribute_field(value: &str) -> Option<HeaderValue> {
+    const SET: &AsciiSet = &ENCODED.add(b' ').add(b'"');
+    let text: Cow<'_, str> = utf8_percent_encode(value, SET).into();
+    HeaderValue::from_str(&text).ok()
 }
 
 /// A value as a field holds it. Spaces at its ends would be taken off on the way.

@@ -326,8 +326,8 @@ impl<'a> Head<'a> {
     }
 }
 
-/// Whether a list of Accept-Encoding has a coding, by its name and not with the weight 0.
-fn accepts(list: &str, coding: &str) -> bool {
+/// Whether a list as Accept or Accept-Encoding has a name, and not with the weight 0.
+pub(crate) fn accepts(list: &str, coding: &str) -> bool {
     list.split(',').any(|item| {
         let mut parts = item.split(';').map(str::trim);
         let is_meant = parts

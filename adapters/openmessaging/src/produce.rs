@@ -156,8 +156,7 @@ impl OpenMessaging {
         peer: SocketAddr,
     ) -> Result<Sent, Refusal> {
         let mut body = self.body(body, self.config.message_bytes_max).await?;
-        let kind = head.content_type.as_deref().and_then(headers::encoded);
-        let head = if cloudevent::names(kind.as_ref(), cloudevent::STRUCTURED) {
+        let head = if head.is_structured() {
             let (event, data) = cloudevent::opened(parse(&body)?)?;
             body = data;
             head.with_event(event)

@@ -212,3 +212,58 @@ async fn what_is_no_event_is_handed_out_as_one() {
     let wanted = ["1.0", "m", "/v1/destinations/t", "oms.message", "hello"].map(Some);
     assert_eq!(of, wanted);
 }
+
+#[tokio::test]
+async fn data_in_json_is_kept_as_it_stands() {
+    let api = Api::new(Config::default());
+    let data = r#"{"n": 12345678901234567890123, "n": 1.0, "s":"x" }"#;
+    api.produce(BINARY, data).await;
+    let pulled = api.pull(&[("accept", STRUCTURED)]).await;
+    let body = String::from_utf8(pulled.body).unwrap();
+    assert!(body.contains(data), "{body}");
+    let fields = [("content-type", STRUCTURED)];
+    assert_eq!(
+        api.produce(&fields, body.replacen("\"1\"", "\"2\"", 1).leak())
+            .await
+            .status,
+        200
+    );
+    assert_eq!(api.pull(&[]).await.body, data.as_bytes());
+}
+
+#[tokio::test]
+async fn attributes_in_fields_may_be_quoted_and_are_encoded() {
+    let api = Api::new(Config::default());
+    let fields = [&BINARY[..4], &[("ce-subject", r#""a \"b\" %25""#)]].concat();
+    assert_eq!(api.produce(&fields, "x").await.status, 200);
+    let pulled = api.pull(&[]).await;
+    assert_eq!(pulled.field("ce-subject"), Some("a%20%22b%22%20%25"));
+}
+
+#[tokio::test]
+async fn an_event_in_json_may_be_said_again_in_fields() {
+    let api = Api::new(Config::default());
+    let fields = [
+        ("content-type", STRUCTURED),
+        ("ce-id", "1"),
+        ("ce-type", "another"),
+    ];
+    let body = event(json!(1)).to_string();
+    assert_eq!(api.produce(&fields, body.leak()).await.status, 200);
+    let pulled = api.pull(&[]).await;
+    assert_eq!(pulled.field("ce-type"), Some("org.example.sold"));
+}
+
+#[tokio::test]
+async fn a_structured_event_of_another_protocol_is_known() {
+    let api = Api::new(Config::default());
+    let inner = event(json!(1));
+    let envelope = json!([{"contentType": STRUCTURED, "body": inner.to_string()}]);
+    api.post("/v1/destinations/t/messages:batch", envelope)
+        .await;
+    let told = &batch(&api).await[0];
+    for (name, value) in inner.as_object().unwrap() {
+        assert_eq!(&told[name], value, "{name}");
+    }
+    assert!(told["omsreceipthandle"].is_string());
+}

@@ -124,6 +124,7 @@ fn those_of_the_settings_count_until_one_is_kept() {
             .permit("/", "anna", permission("(", "", ""))
             .is_err()
     );
+    broker.shutdown().unwrap();
     drop((accounts, broker));
 
     let (broker, accounts) = open(directory.path());
@@ -142,6 +143,7 @@ fn those_of_the_settings_count_until_one_is_kept() {
     assert!(accounts.delete_user("guest").unwrap());
     assert!(accounts.delete_user("anna").unwrap());
     assert!(accounts.permissions().is_empty());
+    broker.shutdown().unwrap();
     drop((accounts, broker));
 
     let (_broker, accounts) = open(directory.path());
@@ -253,6 +255,7 @@ fn a_virtual_host_goes_with_all_that_is_in_it() {
     accounts.forget_vhost("v").unwrap();
     assert_eq!(client.topics().len(), topics - 1);
     assert!(hand.declare_queue(&queue("q", &[]), &mut None).is_err());
+    broker.shutdown().unwrap();
     drop((hand, host, client, accounts, broker));
 
     let (broker, accounts) = open(directory.path());

@@ -1,6 +1,6 @@
 //! To AMQP.
 
-use super::{CLOUD_EVENTS, TEXTS, split_short};
+use super::{CLOUD_EVENTS, EVENT_VERSION, TEXTS, split_short};
 use crate::codec::table::{TableBuilder, Value};
 use crate::codec::{Properties, PropertyList};
 use base64::Engine as _;
@@ -80,6 +80,8 @@ impl Delivered {
         if let Some(key) = &record.key {
             headers.put(property::KEYS, value_of(Some(key)));
         }
+        let is_version = |header: &Header| header.name == EVENT_VERSION.as_bytes();
+        let is_event = record.headers.iter().any(is_version);
         for Header { name, value } in &record.headers {
             let Ok(name) = std::str::from_utf8(name) else {
                 continue;
@@ -96,7 +98,12 @@ impl Delivered {
                     texts.insert(known, value);
                 }
                 _ if name.len() <= 255 => {
-                    headers.put(&name_in_amqp(name), value_of(value.as_ref()));
+                    let name = if is_event {
+                        name_in_amqp(name)
+                    } else {
+                        name.into()
+                    };
+                    headers.put(&name, value_of(value.as_ref()));
                 }
                 _ => {}
             }

@@ -33,6 +33,8 @@ fn split_short(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 /// What begins the name of a CloudEvent's attribute as AMQP's binding has it: as it was, and as
 /// JMS's names allow; the first is sent.
 const CLOUD_EVENTS: [&str; 2] = ["cloudEvents:", "cloudEvents_"];
+/// What every event says.
+const EVENT_VERSION: &str = "ce_specversion";
 
 /// Properties of text that other protocols see by these names.
 const TEXTS: [&str; 7] = [

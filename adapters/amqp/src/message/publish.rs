@@ -1,6 +1,6 @@
 //! From AMQP.
 
-use super::CLOUD_EVENTS;
+use super::{CLOUD_EVENTS, EVENT_VERSION};
 use crate::codec::table::Value;
 use crate::codec::{PropertyFault, PropertyList};
 use base64::Engine as _;
@@ -124,7 +124,12 @@ impl<'a> Pairs<'a> {
                 self.put(name, value);
             }
         }
-        for field in list.headers.into_iter().flat_map(|table| table.iter()) {
+        let headers = || list.headers.into_iter().flat_map(|table| table.iter());
+        let is_event = headers().any(|field| {
+            let name = std::str::from_utf8(field.name).unwrap_or_default();
+            known_to_all(name) == EVENT_VERSION
+        });
+        for field in headers() {
             let Ok(name) = std::str::from_utf8(field.name) else {
                 continue;
             };
@@ -136,7 +141,12 @@ impl<'a> Pairs<'a> {
                 continue;
             }
             if let Some(text) = text_of(field.value) {
-                self.put_text(known_to_all(name), text);
+                let name = if is_event {
+                    known_to_all(name)
+                } else {
+                    name.into()
+                };
+                self.put_text(name, text);
             }
         }
     }

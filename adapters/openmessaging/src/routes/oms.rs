@@ -100,7 +100,9 @@ async fn pulled(server: &OpenMessaging, fields: &HeaderMap) -> Result<Response, 
     head.delivery_count = Some(received.attempt);
     head.receipt_handle = handle.map(Into::into);
     if is_structured {
-        let event = head.structured(&body).to_string();
+        let event = head.structured(&body);
+        let event = serde_json::to_vec(&event)
+            .map_err(|error| Refusal::new(OmsStatus::Server, error.to_string()))?;
         head.drop_attributes();
         head.content_type = Some(cloudevent::STRUCTURED.into());
         return Ok(raw(&head, event.into()));

@@ -74,7 +74,10 @@ async fn open(
     let limit = limit.clamp(1, server.config.receive_messages_max);
     let from = QueueOffset::new(asked.cursor.unwrap_or(0));
     let max = usize::try_from(limit).unwrap_or(usize::MAX);
-    let found = server.client.open_transactions(&group, from, max)?;
+    let found =
+        server
+            .client
+            .open_transactions(&group, from, max, server.config.receive_bytes_max)?;
     let halves = found.halves.iter();
     let handed: Result<Vec<_>, _> = halves.map(|half| Handed::of(&half.record)).collect();
     let handed = handed?;

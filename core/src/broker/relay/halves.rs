@@ -26,7 +26,8 @@ pub struct OpenTransactions {
 
 impl Client {
     /// The transactions of a group that are open, from an offset of the half topic on: at most
-    /// `max`, and fewer where those of others are many. Nobody is asked.
+    /// `max`, of `bytes_max` bytes but always one, and fewer where those of others are many. Nobody
+    /// is asked.
     ///
     /// # Errors
     /// [`Error::ShuttingDown`], or a failed store.
@@ -35,6 +36,7 @@ impl Client {
         group: &GroupName,
         from: QueueOffset,
         max: usize,
+        bytes_max: usize,
     ) -> Result<OpenTransactions, Error> {
         self.shared.check_running()?;
         let mut found = OpenTransactions::default();
@@ -43,7 +45,7 @@ impl Client {
         };
         let tag = group_tag(group.as_str());
         let end = queue.range(self.shared.store.appended()).end.get();
-        let mut cursor = from.get();
+        let (mut cursor, mut bytes) = (from.get(), 0_usize);
         for _ in 0..LOOKS_MAX {
             let open = self.shared.open_halves(&queue, cursor, end);
             for (entry, _) in &open {
@@ -51,8 +53,11 @@ impl Client {
                 if entry.tag != tag {
                     continue;
                 }
-                found.halves.extend(self.half_of(group, entry)?);
-                if found.halves.len() >= max {
+                if let Some(half) = self.half_of(group, entry)? {
+                    bytes = bytes.saturating_add(half.record.len());
+                    found.halves.push(half);
+                }
+                if found.halves.len() >= max || bytes >= bytes_max {
                     found.next = Some(QueueOffset::new(cursor));
                     return Ok(found);
                 }
