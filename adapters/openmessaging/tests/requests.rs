@@ -61,14 +61,14 @@ async fn who_asks_gets_the_answer_that_is_meant() {
 async fn nobody_is_waited_for_longer_than_was_said() {
     let api = Api::new(Config::default());
     let late = ask(&api, "?timeoutMillis=1", &[]).await;
-    assert_eq!(late.statuses(), (504, "1410"));
+    assert_eq!(late.statuses(), (408, "1410"));
     let question = api.pull(&[]).await;
     assert_eq!(question.body, b"question", "it was sent");
     answer(&api, &question, "too late").await;
     let again = ask(&api, "?timeoutMillis=1", &[]).await;
     assert_eq!(
         again.statuses(),
-        (504, "1410"),
+        (408, "1410"),
         "an answer has its question"
     );
 }
@@ -86,7 +86,7 @@ async fn no_more_wait_than_may() {
         "and nothing was sent"
     );
     let wrong = api.ask("POST", "/v1/destinations/t", &[], "").await;
-    assert_eq!(wrong.statuses(), (404, "1400"));
+    assert_eq!(wrong.statuses(), (405, "1400"));
 }
 
 #[tokio::test]

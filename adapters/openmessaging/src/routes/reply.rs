@@ -15,8 +15,8 @@ use crate::status::OmsStatus;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use gantry_core::FetchQueue;
 use gantry_core::model::QueueId;
 use serde::Deserialize;
@@ -48,8 +48,12 @@ pub(super) async fn ask(
     let Query(asked) = asked.map_err(|error| Refusal::parameter(error.body_text()))?;
     headers::check_version(&fields, false)?;
     let Some(name) = place.name.strip_suffix(":request") else {
-        let text = "a destination can be asked (:request)";
-        return Err(Refusal::new(OmsStatus::BadRequest, text).with(StatusCode::NOT_FOUND));
+        let text = "a destination can be asked by POST (:request), itself it takes none";
+        let refusal = Refusal::new(OmsStatus::BadRequest, text);
+        let mut response = refusal.with(StatusCode::METHOD_NOT_ALLOWED).into_response();
+        let allowed = HeaderValue::from_static("GET, HEAD, PUT, DELETE");
+        response.headers_mut().insert(header::ALLOW, allowed);
+        return Ok(response);
     };
     let namespace = place.namespace.as_deref();
     let destination = names::destination(namespace, name)?;
@@ -81,8 +85,7 @@ pub(super) async fn ask(
         }
         None => {
             let text = format!("nobody answered {id} in time");
-            let refusal = Refusal::new(OmsStatus::RequestTimeout, text);
-            Err(refusal.with(StatusCode::GATEWAY_TIMEOUT))
+            Err(Refusal::new(OmsStatus::RequestTimeout, text))
         }
     }
 }

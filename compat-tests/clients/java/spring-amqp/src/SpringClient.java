@@ -1,3 +1,4 @@
+import java.util.ConcurrentModificationException;
 import org.springframework.amqp.core.Message;
 import org.springframework.amqp.core.MessageProperties;
 import org.springframework.amqp.rabbit.connection.CachingConnectionFactory;
@@ -21,6 +22,20 @@ public final class SpringClient {
                 default -> throw command.unknown();
             }
         });
+    }
+
+    /** Closes them: Spring gives channels back to its cache behind an answer, and trips over that. */
+    static void close(CachingConnectionFactory connections) {
+        for (int left = 10; ; left--) {
+            try {
+                connections.destroy();
+                return;
+            } catch (ConcurrentModificationException race) {
+                if (left == 0) {
+                    throw race;
+                }
+            }
+        }
     }
 
     /** Connections to the server, which confirms what is published and sends back what has no queue. */

@@ -48,7 +48,7 @@ final class SpringListeners {
         finished.await();
         // Stopped, it has told the server of all it took.
         container.stop();
-        connections.destroy();
+        SpringClient.close(connections);
     }
 
     private static SimpleMessageListenerContainer container(CachingConnectionFactory connections, String queue) {
@@ -111,7 +111,7 @@ final class SpringListeners {
         Output.event("ready").print();
         finished.await();
         container.stop();
-        connections.destroy();
+        SpringClient.close(connections);
     }
 
     /** What Spring calls with the body of a request. */

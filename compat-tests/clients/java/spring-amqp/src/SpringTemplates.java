@@ -47,7 +47,7 @@ final class SpringTemplates {
                     .json("ack", String.valueOf(confirm.isAck()))
                     .print();
         }
-        connections.destroy();
+        SpringClient.close(connections);
     }
 
     private static Message message(Input input) {
@@ -68,7 +68,7 @@ final class SpringTemplates {
             Output.event("answered").field("text", (String) answer).print();
         }
         template.stop();
-        connections.destroy();
+        SpringClient.close(connections);
     }
 
     /** Publishes to {@code queue} in two transactions, of which the second is rolled back. */
@@ -92,6 +92,6 @@ final class SpringTemplates {
             });
             Output.event("ended").field("by", end).print();
         }
-        connections.destroy();
+        SpringClient.close(connections);
     }
 }

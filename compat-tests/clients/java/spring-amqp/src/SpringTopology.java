@@ -32,7 +32,7 @@ final class SpringTopology {
         }
         admin.deleteQueue(own.getName());
         tell(admin, own.getName());
-        connections.destroy();
+        SpringClient.close(connections);
         context.close();
     }
 
@@ -40,7 +40,7 @@ final class SpringTopology {
     static void count(Command command) {
         CachingConnectionFactory connections = SpringClient.connections(command);
         tell(new RabbitAdmin(connections), command.text("queue"));
-        connections.destroy();
+        SpringClient.close(connections);
     }
 
     private static void tell(RabbitAdmin admin, String queue) {
