@@ -113,20 +113,13 @@ impl<'a> Head<'a> {
 
     /// It as an event in JSON; what is none gets the attributes that every event has.
     pub(crate) fn structured(&self, body: &[u8]) -> Event {
-        let mut event = Event::new();
-        if self.is_structured()
-            && let Some(Ok((inner, data))) = raw(body).as_deref().map(opened)
-        {
-            // Another protocol's producer sent it so.
-            event = inner.structured(&data);
-        } else {
-            self.put_attributes(&mut event);
-            let kind = self.content_type.as_deref();
-            if let Some(kind) = kind {
-                put(&mut event, "datacontenttype", &kind);
-            }
-            put_data(&mut event, kind, body);
-        }
+        let within = self.is_structured().then(|| raw(body)).flatten();
+        let mut event = match within.as_deref().map(opened) {
+            // Another protocol's producer sent it so. What it holds is data, an event or not: they
+            // may be within one another as deep as a message is long.
+            Some(Ok((inner, data))) => inner.event(&data),
+            _ => self.event(body),
+        };
         if let Some(handle) = &self.receipt_handle {
             put(&mut event, RECEIPT, handle);
         }
@@ -134,6 +127,18 @@ impl<'a> Head<'a> {
             put(&mut event, PARTITION, &partition);
             put(&mut event, OFFSET, &offset.to_string());
         }
+        event
+    }
+
+    /// Its attributes and its data.
+    fn event(&self, body: &[u8]) -> Event {
+        let mut event = Event::new();
+        self.put_attributes(&mut event);
+        let kind = self.content_type.as_deref();
+        if let Some(kind) = kind {
+            put(&mut event, "datacontenttype", &kind);
+        }
+        put_data(&mut event, kind, body);
         event
     }
 

@@ -267,3 +267,22 @@ async fn a_structured_event_of_another_protocol_is_known() {
     }
     assert!(told["omsreceipthandle"].is_string());
 }
+
+#[tokio::test]
+async fn an_event_within_events_is_data() {
+    let api = Api::new(Config::default());
+    let begin = r#"{"specversion":"1.0","id":"1","source":"s","type":"t","#;
+    let begin = format!(r#"{begin}"datacontenttype":"{STRUCTURED}","data":"#);
+    let count = 20_000;
+    let nested = [begin.repeat(count), "1".to_owned(), "}".repeat(count)].concat();
+    let envelope = json!([{"contentType": STRUCTURED, "body": nested}]);
+    let sent = api
+        .post("/v1/destinations/t/messages:batch", envelope)
+        .await;
+    assert_eq!(sent.status, 200);
+    let pulled = api.pull(&[("accept", STRUCTURED)]).await;
+    assert_eq!(pulled.statuses(), (200, "1200"));
+    let data = &nested[begin.len()..nested.len() - 1];
+    let body = String::from_utf8(pulled.body).unwrap();
+    assert!(body.contains(data));
+}
